@@ -1,0 +1,213 @@
+"""The settings of one process: defaults, then files, then `FOURFOLD_*` variables, then flags, checked once."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class SettingsError(Exception):
+    """A settings file or variable that cannot be used; the message names it and says what is expected."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Section):
+    max_parallel: int
+    cpu: int
+    disk: int
+    process: int
+    net: int
+    net_per_host: int
+
+
+class Batch(_Section):
+    max_steps: int
+    max_sub_steps: int
+    max_items: int
+    max_tokens: int
+    min_tokens: int
+    inline_chars: int
+    deadline_s: float
+
+
+class Read(_Section):
+    max_bytes: int
+    max_window_bytes: int
+    max_image_bytes: int
+    timeout_s: float
+
+
+class Grep(_Section):
+    head_limit: int
+    max_line_chars: int
+    max_combined_bytes: int
+    timeout_s: float
+
+
+class Glob(_Section):
+    head_limit: int
+    timeout_s: float
+
+
+class Bash(_Section):
+    timeout_s: float
+    max_timeout_s: float
+    grace_s: float
+    max_output_bytes: int
+    env_hide: tuple[str, ...]
+    env_keep: tuple[str, ...]
+
+
+class Fetch(_Section):
+    allow_private: bool
+    timeout_s: float
+    max_bytes: int
+    max_redirects: int
+    cache_s: float
+    cache_bytes: int
+
+
+class Retry(_Section):
+    retries: int
+    max_s: float
+    base_s: float
+    cap_s: float
+    budget_per_step: float
+    budget_max: float
+
+
+class Store(_Section):
+    max_age_days: float
+    max_bytes: int
+    busy_s: float
+
+
+class WorkspaceSettings(_Section):
+    extra: tuple[str, ...]
+
+
+class Settings(_Section):
+    """Every key of `defaults.toml`; the file is the one place where values, units and reasons stand."""
+
+    limits: Limits
+    batch: Batch
+    read: Read
+    grep: Grep
+    glob: Glob
+    bash: Bash
+    fetch: Fetch
+    retry: Retry
+    store: Store
+    workspace: WorkspaceSettings
+
+
+# Keys that a project file may change only towards less. Numbers: smaller is tighter. All other keys of the
+# list are decided by _tighter.
+_PREFIX = "FOURFOLD_"
+_WIDENING_LISTS = {("bash", "env_keep"), ("workspace", "extra")}
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(files("fourfold_config").joinpath("defaults.toml").read_text(encoding="utf-8"))
+
+
+def load_settings(
+    *,
+    project: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    user_file: Path | None = None,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Settings for a process whose project is `project`.
+
+    Raises:
+        SettingsError: a file is not TOML, a key is unknown, a value has the wrong type, or a project file loosens.
+    """
+    merged = {section: dict(keys) for section, keys in _defaults().items()}
+    if user_file is not None:
+        _overlay(merged, _read(user_file), str(user_file))
+    if project is not None:
+        _tighten(merged, _read(project / ".fourfold.toml"), str(project / ".fourfold.toml"))
+    _overlay(merged, _from_env(os.environ if env is None else env), "environment")
+    _overlay(merged, flags or {}, "flags")
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {where}: {first['msg']}, got {first['input']!r}") from exc
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise SettingsError(f"{path}: cannot be read as TOML: {exc}") from exc
+
+
+def _overlay(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source: str) -> None:
+    for section, key, value in _entries(merged, layer, source):
+        merged[section][key] = value
+
+
+def _tighten(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source: str) -> None:
+    for section, key, value in _entries(merged, layer, source):
+        if not _tighter(section, key, merged[section][key], value):
+            raise SettingsError(f"{source}: {section}.{key} = {value!r} would loosen {merged[section][key]!r}")
+        merged[section][key] = value
+
+
+def _entries(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source: str) -> list[tuple[str, str, Any]]:
+    out: list[tuple[str, str, Any]] = []
+    for section, keys in layer.items():
+        if section not in merged or not isinstance(keys, Mapping):
+            raise SettingsError(f"{source}: unknown section [{section}]; known: {', '.join(sorted(merged))}")
+        for key, value in cast("Mapping[str, Any]", keys).items():
+            if key not in merged[section]:
+                raise SettingsError(f"{source}: unknown key {section}.{key}")
+            out.append((section, key, value))
+    return out
+
+
+def _tighter(section: str, key: str, old: Any, new: Any) -> bool:
+    """Whether `new` allows no more than `old`: numbers smaller (0 means automatic), flags off, lists as noted."""
+    if isinstance(old, bool):
+        return new is False or old is True
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return new > 0 if old == 0 else 0 < new <= old
+    if isinstance(old, list) and isinstance(new, list):
+        before, after = {str(v) for v in cast("list[Any]", old)}, {str(v) for v in cast("list[Any]", new)}
+        return after <= before if (section, key) in _WIDENING_LISTS else after >= before
+    return False
+
+
+def _from_env(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """`FOURFOLD_FETCH__ALLOW_PRIVATE=true` becomes {"fetch": {"allow_private": True}}; other names are left alone."""
+    out: dict[str, dict[str, Any]] = {}
+    for name, text in env.items():
+        if name.startswith(_PREFIX) and "__" in name:
+            section, _, key = name[len(_PREFIX) :].lower().partition("__")
+            out.setdefault(section, {})[key] = _value(text)
+    return out
+
+
+def _value(text: str) -> Any:
+    """A variable's text as a TOML value, else as the plain string."""
+    lowered = text.strip().lower()
+    if lowered in {"true", "false"}:
+        return lowered == "true"
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text

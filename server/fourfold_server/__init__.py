@@ -1,0 +1,1 @@
+"""The server: the wire, the tool catalogue, and the command line."""

@@ -1,0 +1,1 @@
+"""What fourfold does, without the wire: one module per tool on top, the engine, the ops and the model below."""

@@ -1,0 +1,1 @@
+"""The words of fourfold as types: requests, outputs, results, effects."""

@@ -1,0 +1,191 @@
+"""What an op hands back: one type per op, each with its body (the client's own form), its data and its fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Json = Any  # a JSON value; the type checker cannot say more without noise at every use
+
+
+class Output(Protocol):
+    """A step's result: `body` is what the agent reads, `data` the JSON form, `field` what a reference takes."""
+
+    def body(self) -> str: ...
+    def data(self) -> dict[str, Json]: ...
+    def field(self, name: str) -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture for the model: base64 data and its media type."""
+
+    data: str
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOutput:
+    """Lines of a text: `text` has `\\n` line ends and no numbers; `start_line` counts from 1.
+
+    note stands instead of the body where there is nothing to number (an empty file, an image's caption).
+    numbered is false for texts without line numbers of their own (notebooks, PDF text).
+    source is the file that holds exactly this text, when there is one: the agent can read on there.
+    """
+
+    path: str
+    text: str
+    start_line: int
+    line_count: int
+    total_lines: int
+    note: str = ""
+    numbered: bool = True
+    image: Image | None = None
+    source: str | None = None
+
+    def body(self) -> str:
+        if self.note and not self.text:
+            return self.note
+        if not self.numbered:
+            return self.text
+        return number_lines(self.text, self.start_line)
+
+    def data(self) -> dict[str, Json]:
+        out: dict[str, Json] = {
+            "path": self.path,
+            "text": self.text,
+            "start_line": self.start_line,
+            "line_count": self.line_count,
+            "total_lines": self.total_lines,
+        }
+        if self.note:
+            out["note"] = self.note
+        return out
+
+    def field(self, name: str) -> Json:
+        return self.text if name == "text" else split_lines(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrepOutput:
+    """What a search found: `text` is the body in the client's form; non-UTF-8 bytes of names are `\\xNN`.
+
+    count is the number of matching lines found (files in files mode), before head_limit where that is known.
+    """
+
+    text: str
+    paths: tuple[str, ...]
+    matches: tuple[Match, ...]
+    count: int
+
+    def body(self) -> str:
+        return self.text
+
+    def data(self) -> dict[str, Json]:
+        return {"paths": list(self.paths), "count": self.count, "matches": self.field("matches")}
+
+    def field(self, name: str) -> Json:
+        if name == "matches":
+            return [{"path": m.path, "line": m.line, "text": m.text} for m in self.matches]
+        return self.count if name == "count" else list(self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobOutput:
+    """Paths, newest first; `text` is the body."""
+
+    text: str
+    paths: tuple[str, ...]
+    count: int
+
+    def body(self) -> str:
+        return self.text
+
+    def data(self) -> dict[str, Json]:
+        return {"paths": list(self.paths)}
+
+    def field(self, name: str) -> Json:
+        return self.count if name == "count" else list(self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class BashOutput:
+    """What a command printed: `merged` is stdout and stderr in order of arrival, as the client shows them.
+
+    Each text is cut to the bound of settings; `dropped_bytes` says how much lies between head and tail.
+    spill is the file that holds the merged output when it was streamed to one.
+    """
+
+    merged: str
+    stdout: str
+    stderr: str
+    exit_code: int | None
+    dropped_bytes: int = 0
+    spill: str | None = None
+
+    def body(self) -> str:
+        return self.merged
+
+    def data(self) -> dict[str, Json]:
+        return {"stdout": self.stdout, "stderr": self.stderr, "exit_code": self.exit_code}
+
+    def field(self, name: str) -> Json:
+        if name == "lines":
+            return split_lines(self.stdout)
+        return {"stdout": self.stdout, "stderr": self.stderr, "exit_code": self.exit_code}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOutput:
+    """A page: `url` is the final one, `cache` is `hit` or `miss`, `links` are absolute."""
+
+    url: str
+    status: int
+    content_type: str
+    text: str
+    cache: str
+    links: tuple[str, ...] = ()
+    image: Image | None = None
+
+    def body(self) -> str:
+        return self.text
+
+    def data(self) -> dict[str, Json]:
+        return {
+            "url": self.url,
+            "status": self.status,
+            "content_type": self.content_type,
+            "text": self.text,
+            "cache": self.cache,
+        }
+
+    def field(self, name: str) -> Json:
+        if name == "links":
+            return list(self.links)
+        return self.text if name == "text" else split_lines(self.text)
+
+
+AnyOutput = ReadOutput | GrepOutput | GlobOutput | BashOutput | FetchOutput
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text by `\\n` alone, without the empty rest after a final newline."""
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return lines
+
+
+def number_lines(text: str, start: int) -> str:
+    """`N<TAB>line` for each line, without a number for the empty rest after a final newline."""
+    return "\n".join([f"{n}\t{line}" for n, line in enumerate(split_lines(text), start)])
+
+
+def join_paths(paths: Sequence[str]) -> str:
+    return "\n".join(paths)

@@ -1,0 +1,65 @@
+"""How a step ended: its state, its output or failure, and what it took."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fourfold_tools.errors import Code, FourfoldError
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.output import AnyOutput
+
+State = Literal["ok", "failed", "skipped", "cancelled", "timed_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step failed; a command that failed keeps its output."""
+
+    code: Code
+    message: str
+    output: AnyOutput | None = None
+    retryable: bool = False
+    retry_after_s: float | None = None
+
+    @classmethod
+    def of(cls, error: FourfoldError) -> "Failure":
+        return cls(error.code, error.message, None, error.retryable, error.retry_after_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call of an op gave: the result, and what its process tree took where there was one.
+
+    duration_s: seconds of this call alone where the op ran several together, else None (the engine's clock holds).
+    """
+
+    result: AnyOutput | Failure
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    max_rss_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """The end of one step or sub-step. Times are seconds from the start of the run."""
+
+    id: str
+    op: str
+    state: State
+    title: str
+    index: tuple[int, int]
+    parent: str | None = None
+    code: Code | None = None
+    message: str = ""
+    output: AnyOutput | None = None
+    attempts: int = 0
+    queued_s: float | None = None
+    started_s: float | None = None
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    max_rss_bytes: int | None = None
+    effects: Effects | None = None
+    blocked_by: tuple[str, ...] = ()
+    same_as: str | None = None
+    lane: int | None = None
+    max_tokens: int | None = None
+    note: str = ""

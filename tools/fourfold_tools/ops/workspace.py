@@ -1,0 +1,123 @@
+"""The workspace: the folders that steps may touch, and the one way to open a file in them."""
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fourfold_tools.errors import Contention, Denied, FourfoldError, NotFound, Unsupported
+
+_LINUX = sys.platform == "linux"
+
+
+class Workspace:
+    """Roots (absolute, real) and the folder that relative paths start from.
+
+    A path is judged by what was opened, not by its name: a swap between check and use gains nothing.
+    """
+
+    def __init__(self, cwd: Path, roots: Sequence[Path] = ()) -> None:
+        self.cwd = os.path.realpath(cwd)
+        self.roots = tuple(dict.fromkeys(os.path.realpath(r) for r in (cwd, *roots)))
+        self._prefixes = tuple(r.rstrip("/") + "/" for r in self.roots)
+
+    def absolute(self, path: str) -> str:
+        """The path from the workspace's folder, with `~`, `.` and `..` worked out; no link is followed."""
+        if "\0" in path:
+            raise NotFound("a path cannot hold a NUL character")
+        return os.path.normpath(os.path.join(self.cwd, os.path.expanduser(path)))
+
+    def relative(self, path: str) -> str:
+        """How the client shows a path: from the workspace's folder where it lies in it, else absolute."""
+        prefix = self._prefixes[0] if self.roots[0] == self.cwd else self.cwd.rstrip("/") + "/"
+        return path[len(prefix) :] if path.startswith(prefix) else path
+
+    def contains(self, real: str) -> bool:
+        """Whether a path without links lies in the workspace."""
+        return real in self.roots or real.startswith(self._prefixes)
+
+    def check(self, path: str) -> str:
+        """The real path of a file or folder, which need not exist.
+
+        Raises:
+            Denied: it lies outside the workspace.
+        """
+        real = os.path.realpath(self.absolute(path))
+        if not self.contains(real):
+            raise self.denied(path, real)
+        return real
+
+    def folder(self, path: str | None) -> str:
+        """The real path of an existing folder, the workspace's own when none is named.
+
+        Raises:
+            Denied, NotFound: outside, or no such folder.
+        """
+        if path is None:
+            return self.cwd
+        real = self.check(path)
+        if not os.path.isdir(real):
+            raise NotFound(f"{path} is not a folder" if os.path.exists(real) else f"no such folder: {path}")
+        return real
+
+    def open(self, path: str) -> int:
+        """A descriptor of a regular file, read-only; the caller closes it.
+
+        Raises:
+            NotFound, Denied, Unsupported, Contention: no such file, outside or unreadable, not a regular file,
+                out of descriptors.
+        """
+        absolute = self.absolute(path)
+        try:
+            return self._open_linux(path, absolute) if _LINUX else self._open_checked(path, absolute)
+        except OSError as exc:
+            raise _translate(exc, path, self.cwd) from exc
+
+    def _open_linux(self, path: str, absolute: str) -> int:
+        # O_PATH opens nothing yet (no FIFO waits, no device wakes); what it names is judged, then opened.
+        handle = os.open(absolute, os.O_PATH | os.O_CLOEXEC)
+        try:
+            link = f"/proc/self/fd/{handle}"
+            real = os.readlink(link)
+            if not real.startswith(self._prefixes):
+                raise self.denied(path, real)
+            _refuse_special(os.fstat(handle), path)
+            return os.open(link, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        finally:
+            os.close(handle)
+
+    def _open_checked(self, path: str, absolute: str) -> int:
+        real = os.path.realpath(absolute)
+        if not self.contains(real):
+            raise self.denied(path, real)
+        _refuse_special(os.lstat(real), path)
+        fd = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            _refuse_special(os.fstat(fd), path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def denied(self, path: str, real: str) -> Denied:
+        where = "" if real == self.absolute(path) else f" (it leads to {real})"
+        return Denied(f"{path} is outside the workspace{where}: {', '.join(self.roots)}")
+
+
+def _refuse_special(status: os.stat_result, path: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise Unsupported(f"EISDIR: {path} is a folder; use glob to list it")
+    if not stat.S_ISREG(status.st_mode):
+        raise Unsupported(f"{path} is not a regular file (a pipe, socket or device); it is never opened")
+
+
+def _translate(exc: OSError, path: str, cwd: str) -> FourfoldError:
+    if exc.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return NotFound(f"File does not exist. Note: your current working directory is {cwd}. (asked for {path})")
+    if exc.errno in {errno.EMFILE, errno.ENFILE, errno.EAGAIN}:
+        return Contention(f"{path}: {exc.strerror}")
+    if exc.errno in {errno.EACCES, errno.EPERM, errno.ELOOP}:
+        return Denied(f"{path}: {exc.strerror}")
+    return Unsupported(f"{path}: {exc.strerror}")
