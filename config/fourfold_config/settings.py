@@ -90,6 +90,16 @@ class Store(_Section):
     busy_s: float
 
 
+class Context(_Section):
+    wait_s: float
+    io_s: float
+    tail_bytes: int
+    search_bytes: int
+    files: int
+    gap_points: float
+    window_tokens: int
+
+
 class WorkspaceSettings(_Section):
     extra: tuple[str, ...]
 
@@ -106,6 +116,7 @@ class Settings(_Section):
     fetch: Fetch
     retry: Retry
     store: Store
+    context: Context
     workspace: WorkspaceSettings
 
 
@@ -187,9 +198,13 @@ def _tighter(section: str, key: str, old: Any, new: Any) -> bool:
     if isinstance(old, int | float) and isinstance(new, int | float):
         return new > 0 if old == 0 else 0 < new <= old
     if isinstance(old, list) and isinstance(new, list):
-        before, after = {str(v) for v in cast("list[Any]", old)}, {str(v) for v in cast("list[Any]", new)}
+        before, after = _names(old), _names(new)  # pyright: ignore[reportUnknownArgumentType]  (lists of plain TOML values)
         return after <= before if (section, key) in _WIDENING_LISTS else after >= before
     return False
+
+
+def _names(values: list[Any]) -> set[str]:
+    return {str(v) for v in values}
 
 
 def _from_env(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:

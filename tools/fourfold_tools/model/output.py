@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 Json = Any  # a JSON value; the type checker cannot say more without noise at every use
 
@@ -172,6 +172,11 @@ class FetchOutput:
 
 
 AnyOutput = ReadOutput | GrepOutput | GlobOutput | BashOutput | FetchOutput
+
+
+def as_list(value: Json) -> list[Json]:
+    """A list as it is, anything else as a list of one."""
+    return cast("list[Json]", value) if isinstance(value, list) else [value]
 
 
 def split_lines(text: str) -> list[str]:

@@ -39,7 +39,8 @@ class Reference(_Frozen):
 Names = Annotated[list[Name], Field(min_length=1)]
 One = Name | Reference
 OneOrMany = Name | Names | Reference
-Argument = Annotated[str | int | float, Field(union_mode="left_to_right")] | Reference
+Number = Annotated[int, Field(strict=True)] | Annotated[FiniteFloat, Field(strict=True)]
+Argument = Text | Number | Reference
 
 
 class StepBase(_Frozen):

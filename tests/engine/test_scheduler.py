@@ -1,0 +1,254 @@
+"""The scheduler with an op that does as it is told: order, width, isolation, ends and cancellation."""
+
+import anyio
+import engine_fakes as fakes
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from fourfold_tools.engine.limiter import Limiter
+from fourfold_tools.engine.locks import PathLocks
+from fourfold_tools.engine.retry import RetryBudget
+from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.engine.work import Work
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.result import Failure, StepResult
+
+pytestmark = pytest.mark.anyio
+
+
+def limiter(slots: int = 64) -> Limiter:
+    return Limiter({"cpu": slots, "disk": slots, "net": slots, "process": slots}, 8)
+
+
+def scheduler(work: Work, shared: Limiter | None = None, locks: PathLocks | None = None) -> Scheduler:
+    return Scheduler(
+        work,
+        limiter=shared or limiter(),
+        locks=locks or PathLocks(),
+        budget=RetryBudget(0.1, 10.0),
+        journal=fakes.FakeJournal(),
+        chance=lambda: 0.0,
+    )
+
+
+def states(results: list[StepResult]) -> dict[str, str]:
+    return {r.id: r.state for r in results}
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, int]], int]:
+    n = draw(st.integers(1, 14))
+    commands = draw(st.lists(st.sampled_from(["ok", "ok", "ok", "fail", "break"]), min_size=n, max_size=n))
+    pairs = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=20))
+    return commands, [(min(p), max(p)) for p in pairs if p[0] != p[1]], draw(st.integers(1, 5))
+
+
+@given(batches())
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_every_step_ends_once_after_its_needs_and_the_width_holds(
+    batch: tuple[list[str], list[tuple[int, int]], int],
+) -> None:
+    commands, edges, width = batch
+
+    async def main() -> None:
+        op = fakes.FakeOp(read_only=False)
+        run = scheduler(fakes.work_of([fakes.bash(c) for c in commands], edges, op=op, width=width))
+        results = await run.run()
+        assert [r.id for r in results] == [f"s{i + 1}" for i in range(len(commands))]
+        assert [r.id for r in run._journal.ends].count("s1") == 1
+        assert sorted(r.id for r in run._journal.ends) == sorted(r.id for r in results)
+        assert op.most <= width
+        assert len(set(op.started)) == len(op.started)
+        for before, after in edges:
+            if f"s{after + 1}" in op.started:
+                assert op.ended.index(f"s{before + 1}") < op.started.index(f"s{after + 1}")
+        bad = {i for i, c in enumerate(commands) if c != "ok"}
+        for i, result in enumerate(results):
+            blocked = any(b == i and states(results)[f"s{a + 1}"] != "ok" for a, b in edges)
+            expected = "skipped" if blocked else "failed" if i in bad else "ok"
+            assert result.state == expected
+
+    anyio.run(main)
+
+
+async def test_the_longest_chain_starts_first_and_ties_go_by_submission() -> None:
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("ok") for _ in range(5)]
+    work = fakes.work_of(steps, [(3, 4)], op=op, width=1, weights=[1.0, 2.0, 1.0, 1.5, 1.0])
+    await scheduler(work).run()
+    assert op.started == ["s4", "s2", "s1", "s3", "s5"]
+
+
+async def test_a_step_starts_when_its_own_needs_end_not_when_a_level_does() -> None:
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("hold slow"), fakes.bash("ok"), fakes.bash("ok")]
+    op.on_start = lambda name: op.gate("slow").set() if name == "s3" else None
+    with anyio.fail_after(10):  # s1 is held until s3 starts: with levels this would never end
+        results = await scheduler(fakes.work_of(steps, [(1, 2)], op=op)).run()
+    assert states(results) == {"s1": "ok", "s2": "ok", "s3": "ok"}
+
+
+async def test_a_skipped_step_names_the_first_cause() -> None:
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("fail"), fakes.bash("ok"), fakes.bash("ok"), fakes.bash("ok")]
+    results = await scheduler(fakes.work_of(steps, [(0, 1), (1, 2)], op=op)).run()
+    assert [r.blocked_by for r in results] == [(), ("s1",), ("s1",), ()]
+
+
+async def test_a_conflict_orders_but_does_not_skip() -> None:
+    op = fakes.FakeOp(read_only=False)
+    writes = Effects(writes=frozenset({"/w/a"}))
+    results = await scheduler(
+        fakes.work_of([fakes.bash("fail"), fakes.bash("ok")], op=op, effects=[writes, writes])
+    ).run()
+    assert states(results) == {"s1": "failed", "s2": "ok"}
+    assert op.most == 1
+
+
+async def test_a_broken_op_fails_its_step_without_its_words_and_no_other() -> None:
+    op = fakes.FakeOp(read_only=False)
+    results = await scheduler(fakes.work_of([fakes.bash("break"), fakes.bash("ok")], op=op)).run()
+    assert [r.code for r in results] == ["internal", None]
+    assert "broken op" not in results[0].message
+
+
+@pytest.mark.parametrize("k", range(20))
+async def test_cancelling_at_step_k_keeps_what_ended_and_leaves_nothing_running(k: int) -> None:
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("ok") for _ in range(20)]
+    edges = [(i, i + 2) for i in range(18)]
+    run = scheduler(fakes.work_of(steps, edges, op=op, width=3))
+    with anyio.CancelScope() as scope:
+        op.on_start = lambda name: scope.cancel() if name == f"s{k + 1}" else None
+        await run.run()
+    assert op.active == 0
+    got = states(run.ledger.ordered())
+    assert sorted(got) == sorted(f"s{i + 1}" for i in range(20))
+    assert got[f"s{k + 1}"] in {"cancelled", "ok"}
+    assert {name for name, state in got.items() if state == "ok"} <= set(op.ended)
+    assert all(state in {"ok", "cancelled", "skipped"} for state in got.values())
+
+
+@pytest.mark.parametrize("k", range(6))
+async def test_a_step_that_hangs_past_its_bound_times_out_alone(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fourfold_tools.engine.scheduler._HANG_GRACE_S", 0.01)
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("hang" if i == k else "ok", timeout_s=0.01 if i == k else None) for i in range(6)]
+    results = await scheduler(fakes.work_of(steps, op=op)).run()
+    assert {r.id for r in results if r.state == "timed_out"} == {f"s{k + 1}"}
+    assert sum(r.state == "ok" for r in results) == 5
+
+
+async def test_past_the_deadline_what_runs_times_out_and_what_waits_is_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fourfold_tools.engine.scheduler._HANG_GRACE_S", 0.01)
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("hang"), fakes.bash("ok"), fakes.bash("ok")]
+    results = await scheduler(fakes.work_of(steps, [(0, 1)], op=op, width=1, deadline_s=0.05)).run()
+    assert [(r.state, r.code) for r in results][0] == ("timed_out", "timed_out")
+    assert [(r.state, r.code) for r in results][1:] == [("skipped", "timed_out")] * 2
+
+
+async def test_on_error_stop_starts_nothing_new_and_lets_what_runs_end() -> None:
+    op = fakes.FakeOp(read_only=False)
+    steps = [fakes.bash("hold it"), fakes.bash("fail"), fakes.bash("ok"), fakes.bash("ok")]
+    run = scheduler(fakes.work_of(steps, [(0, 3)], op=op, width=2, stop_on_error=True))
+    async with anyio.create_task_group() as tasks:
+        results: list[StepResult] = []
+
+        async def go() -> None:
+            results.extend(await run.run())
+
+        tasks.start_soon(go)
+        await anyio.wait_all_tasks_blocked()
+        op.gate("it").set()
+    assert [(r.state, r.code) for r in results] == [
+        ("ok", None),
+        ("failed", "exit_status"),
+        ("skipped", "cancelled"),
+        ("skipped", "cancelled"),
+    ]
+
+
+async def test_identical_steps_that_only_read_run_once() -> None:
+    op = fakes.FakeOp()
+    steps = [fakes.bash("ok"), fakes.bash("ok"), fakes.bash("ok"), fakes.bash("ok other")]
+    results = await scheduler(fakes.work_of(steps, op=op)).run()
+    assert sorted(op.started) == ["s1", "s4"]
+    assert [r.same_as for r in results] == [None, "s1", "s1", None]
+
+
+async def test_identical_steps_with_different_steps_before_them_run_each() -> None:
+    op = fakes.FakeOp()
+    steps = [fakes.bash("ok"), fakes.bash("ok between"), fakes.bash("ok")]
+    await scheduler(fakes.work_of(steps, [(0, 1), (1, 2)], op=op)).run()
+    assert op.started == ["s1", "s2", "s3"]
+
+
+async def test_identical_steps_that_write_run_each() -> None:
+    op = fakes.FakeOp(read_only=False)
+    await scheduler(fakes.work_of([fakes.bash("ok"), fakes.bash("ok")], op=op)).run()
+    assert sorted(op.started) == ["s1", "s2"]
+
+
+@pytest.mark.parametrize(("read_only", "attempts"), [(True, 3), (False, 1)])
+async def test_only_a_step_that_may_be_repeated_is_tried_again(read_only: bool, attempts: int) -> None:
+    op = fakes.FakeOp(read_only=read_only)
+    op.failures["s1"] = [Failure("network", "reset", retryable=True)] * 2
+    [result] = await scheduler(fakes.work_of([fakes.bash("ok")], op=op)).run()
+    assert result.attempts == attempts
+    assert result.state == ("ok" if read_only else "failed")
+
+
+async def test_after_two_failures_for_want_of_room_the_class_runs_one_at_a_time() -> None:
+    op = fakes.FakeOp()
+    for name in ("s1", "s2"):
+        op.failures[name] = [Failure("contention", "out of processes", retryable=True)]
+    steps = [fakes.bash(f"ok {i}") for i in range(8)]
+    run = scheduler(fakes.work_of(steps, op=op, width=4))
+    results = await run.run()
+    assert run.narrowed == ["process"]
+    assert all(r.state == "ok" for r in results)
+
+
+async def test_two_runs_share_slots_step_by_step() -> None:
+    shared = limiter(slots=1)
+    op = fakes.FakeOp(read_only=False)
+    long = scheduler(fakes.work_of([fakes.bash("ok", id=f"a{i}") for i in range(30)], op=op), shared)
+    short = scheduler(fakes.work_of([fakes.bash("ok", id=f"b{i}") for i in range(3)], op=op), shared)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(long.run)
+        tasks.start_soon(short.run)
+    assert op.most == 1
+    last = max(op.started.index(f"b{i}") for i in range(3))
+    assert last <= 8, op.started
+
+
+async def test_two_runs_that_write_one_path_take_turns() -> None:
+    locks = PathLocks()
+    op = fakes.FakeOp(read_only=False)
+    writes = [Effects(writes=frozenset({"/w/**"}))]
+    runs = [scheduler(fakes.work_of([fakes.bash("ok")], op=op, effects=writes), locks=locks) for _ in range(5)]
+    async with anyio.create_task_group() as tasks:
+        for run in runs:
+            tasks.start_soon(run.run)
+    assert op.most == 1
+    assert len(op.ended) == 5
+
+
+async def test_thousands_of_steps_never_make_more_tasks_than_the_width() -> None:
+    op = fakes.FakeOp(read_only=False)
+    before = len(anyio.get_running_tasks())
+    most = 0
+
+    def count(_: str) -> None:
+        nonlocal most
+        most = max(most, len(anyio.get_running_tasks()) - before)
+
+    op.on_start = count
+    results = await scheduler(fakes.work_of([fakes.bash("ok")] * 2_000, op=op, width=8)).run()
+    assert len(results) == 2_000
+    assert 1 <= most <= 8

@@ -1,0 +1,393 @@
+"""The scheduler: the one loop that runs the steps of a batch, critical path first, without barriers or polling."""
+
+import heapq
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import anyio
+import anyio.abc
+
+from fourfold_tools.engine.ledger import Ledger
+from fourfold_tools.engine.limiter import Limiter
+from fourfold_tools.engine.locks import PathLocks
+from fourfold_tools.engine.retry import RetryBudget
+from fourfold_tools.engine.spread import Spread, spread
+from fourfold_tools.engine.units import ReadyQueue, Unit
+from fourfold_tools.engine.work import Journal, Work
+from fourfold_tools.errors import Code, FourfoldError, InvalidRequest
+from fourfold_tools.model.request import AnyStep, BashStep
+from fourfold_tools.model.result import Failure, Outcome, StepResult
+from fourfold_tools.ops.base import Call
+
+_log = logging.getLogger("fourfold.scheduler")
+_HANG_GRACE_S = 5.0  # an op ends its own work at its deadline; this much later the loop stops waiting for it
+_CONTENTION_LIMIT = 2  # failures for want of a shared thing after which a class runs one at a time
+_OWN_ARGUMENTS = {"id", "needs", "label", "max_tokens", "reads", "writes"}  # two steps may differ in these and be one
+_WHY: dict[str, str] = {
+    "timed_out": "the batch's deadline passed before it started",
+    "cancelled": "an earlier step failed (on_error: stop)",
+}
+
+
+class Scheduler:
+    """One run. Mutable: everything here changes on the event loop only, between two waits.
+
+    A unit is in exactly one place: the queue, parked at a lock, waiting for its retry, following an identical
+    unit, running, or ended.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        limiter: Limiter,
+        locks: PathLocks,
+        budget: RetryBudget,
+        journal: Journal,
+        on_change: Callable[["Scheduler"], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._work = work
+        self._locks = locks
+        self._budget = budget
+        self._journal = journal
+        self._on_change = on_change
+        self._clock = clock
+        self._chance = chance
+        self._start = clock()
+        self._ranks = work.graph.upward_ranks(work.weights)
+        self._queue = ReadyQueue()
+        self._parked: dict[Unit, None] = {}
+        self._later: list[tuple[float, int, Unit]] = []
+        self._ended: deque[tuple[list[Unit], Sequence[Outcome | AnyStep]]] = deque()
+        self._wakeup = anyio.Event()
+        self._seat = limiter.join(self._wake)
+        self._free_lanes: list[int] = []
+        self._lanes = 0
+        self._leaders: dict[str, Unit] = {}
+        self._contended: dict[str, int] = {}
+        self._stopped: Code | None = None
+        self.width = work.width
+        self.ledger = Ledger(work, journal, self.now_s)
+        self.running: dict[Unit, float] = {}
+        self.narrowed: list[str] = []
+
+    def now_s(self) -> float:
+        return self._clock() - self._start
+
+    async def run(self) -> list[StepResult]:
+        """Run every step; the results in submission order. When cancelled, the ledger holds how each step ended."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                # The loop: what became ready is resolved -> what may start is started -> sleep until something
+                # ends, a slot or a path frees, a retry or the deadline is due -> what ended is taken in.
+                while self.ledger.open:
+                    self._prepare_ready()
+                    self._start_all(tasks)
+                    if self.ledger.open:
+                        await self._sleep()
+                        self._take_in_ended()
+        except BaseException:
+            self._cut_off()
+            raise
+        finally:
+            self._let_go()
+        return self.ledger.ordered()
+
+    # Becoming ready.
+
+    def _prepare_ready(self) -> None:
+        while ready := self.ledger.take_ready():
+            for index in ready:
+                self._prepare(index)
+
+    def _prepare(self, index: int) -> None:
+        try:
+            parts = spread(self._work.steps[index], self.ledger.value, self._work.max_items)
+        except InvalidRequest as exc:
+            self.ledger.finish_whole(index, "failed", code=exc.code, message=exc.message)
+            self._check_stop()
+            return
+        if not parts.single:
+            self._fan_out(index, parts)
+        elif self._work.is_glob(parts.parts[0]):
+            self._queue.push(self._expander(index, parts.parts[0]))
+        else:
+            self._queue.push(self._unit(index, 0, parts.parts[0]))
+
+    def _fan_out(self, index: int, parts: Spread) -> None:
+        """Sub-steps instead of the step; none at all ends the step well, with a word about it."""
+        kept = parts.parts[: self.ledger.room()]
+        left_out = parts.left_out + len(parts.parts) - len(kept)
+        if not kept:
+            self.ledger.finish_whole(index, "ok", note="no items, so nothing to do")
+            return
+        self.ledger.open_subs(index, len(kept))
+        for sub, step in enumerate(kept, 1):
+            unit = self._unit(index, sub, step)
+            if left_out and sub == 1:
+                unit.note = f"{len(kept)} of {len(kept) + left_out} items; {left_out} left out (max_items)"
+            self._queue.push(unit)
+
+    def _unit(self, index: int, sub: int, step: AnyStep) -> Unit:
+        op = self._work.ops[step.op]
+        name = self._work.graph.ids[index]
+        literal = step is self._work.steps[index]
+        host = op.host(step)
+        unit = Unit(
+            id=f"{name}.{sub}" if sub else name,
+            index=index,
+            sub=sub,
+            step=step,
+            title=self._work.title(step),
+            effects=self._work.effects[index] if literal else self._work.effects_of(step),
+            keys=(op.resource, f"{op.resource}:{host}") if host else (op.resource,),
+            group=None,
+            order=(-self._ranks[index], -len(self._work.graph.succs[index]), index, sub),
+            queued_s=self.now_s(),
+        )
+        unit.group = op.group_key(self._call(unit))
+        return unit
+
+    def _expander(self, index: int, step: AnyStep) -> Unit:
+        unit = self._unit(index, 0, step)
+        unit.kind, unit.keys, unit.group = "expand", ("cpu",), None
+        return unit
+
+    # Starting.
+
+    def _start_all(self, tasks: anyio.abc.TaskGroup) -> None:
+        if self.now_s() >= self._work.deadline_s:
+            self._stop("timed_out")
+        self._seat.look_anew()
+        blocked: set[tuple[str, ...]] = set()
+        while self._lanes - len(self._free_lanes) < self.width:
+            unit = self._queue.best(blocked)
+            if unit is None:
+                break
+            if self._narrow(unit):
+                blocked.add(unit.keys)
+            elif self._follow(unit):
+                continue
+            elif not self._seat.take(unit.keys):
+                blocked.add(unit.keys)
+            elif self._lock(unit):
+                self._start_group(tasks, unit)
+            else:
+                self._seat.give_back(unit.keys)
+        self._seat.looked()
+
+    def _narrow(self, unit: Unit) -> bool:
+        """Whether the unit's class runs one at a time by now, and one is running."""
+        return unit.keys[0] in self.narrowed and any(other.keys[0] == unit.keys[0] for other in self.running)
+
+    def _follow(self, unit: Unit) -> bool:
+        """Whether an identical step that only reads runs or ran already, with the same steps before it."""
+        leader = self._leaders.get(key) if (key := self._identity(unit)) else None
+        if leader is None or leader is unit:
+            return False
+        self._queue.take(unit)
+        result = self.ledger.results.get((leader.index, leader.sub))
+        if result is None:
+            leader.followers.append(unit)
+        else:
+            self.ledger.share(unit, result)
+            self._check_stop()
+        return True
+
+    def _identity(self, unit: Unit) -> str | None:
+        if not unit.effects.read_only or unit.kind == "expand":
+            return None
+        preds = self._work.graph.preds[unit.index]
+        return f"{preds} {unit.step.model_dump_json(by_alias=True, exclude=_OWN_ARGUMENTS)}"
+
+    def _lock(self, unit: Unit) -> bool:
+        """Whether the unit now holds its paths; else it is parked until they may be free."""
+        self._queue.take(unit)
+        if unit.claim is None:
+            unit.claim = self._locks.claim(unit.effects, partial(self._unpark, unit))
+        if self._locks.take(unit.claim):
+            return True
+        self._parked[unit] = None
+        return False
+
+    def _unpark(self, unit: Unit) -> None:
+        if unit in self._parked:
+            del self._parked[unit]
+            self._queue.push(unit)
+            self._wake()
+
+    def _start_group(self, tasks: anyio.abc.TaskGroup, first: Unit) -> None:
+        group = [first]
+        size = self._work.ops[first.step.op].group_size if self.width > 1 else 1
+        for other in self._queue.companions(first):
+            if len(group) >= size:
+                break
+            if not self._follow(other) and self._lock(other):
+                group.append(other)
+        lane = heapq.heappop(self._free_lanes) if self._free_lanes else self._lanes
+        self._lanes = max(self._lanes, lane + 1)
+        now = self.now_s()
+        for unit in group:
+            self._mark_started(unit, lane, now)
+        self._on_change(self)
+        tasks.start_soon(self._work_on, group, name=f"fourfold {first.id}")
+
+    def _mark_started(self, unit: Unit, lane: int, now: float) -> None:
+        unit.lane = lane
+        unit.attempts += 1
+        if unit.first_s is None:
+            unit.first_s = now
+            self._budget.first_attempt()
+        if key := self._identity(unit):
+            self._leaders.setdefault(key, unit)
+        self.running[unit] = now
+
+    async def _work_on(self, group: list[Unit]) -> None:
+        """Run one group to its outcomes; whatever goes wrong becomes an outcome of its units."""
+        outcomes: Sequence[Outcome | AnyStep]
+        try:
+            intents = [unit.id for unit in group if not _repeatable(unit)]
+            if intents:
+                await self._journal.starting(intents)
+            outcomes = await self._run_group(group)
+        except FourfoldError as exc:
+            outcomes = [Outcome(Failure.of(exc))] * len(group)
+        except Exception as exc:
+            _log.exception("step %s broke", group[0].id)
+            problem = f"internal error ({type(exc).__name__}); the server's log has the details"
+            outcomes = [Outcome(Failure("internal", problem))] * len(group)
+        self._ended.append((group, outcomes))
+        self._wake()
+
+    async def _run_group(self, group: list[Unit]) -> Sequence[Outcome | AnyStep]:
+        calls = [self._call(unit) for unit in group]
+        with anyio.move_on_after(max(call.timeout_s for call in calls) + _HANG_GRACE_S):
+            if group[0].kind == "expand":
+                return await self._work.expand(group[0].step)
+            outcomes = await self._work.ops[group[0].step.op].run(calls)
+            if len(outcomes) != len(group):
+                raise RuntimeError(f"{len(outcomes)} outcomes for {len(group)} calls")
+            return outcomes
+        return [Outcome(Failure("timed_out", f"timed out after {call.timeout_s:g} s")) for call in calls]
+
+    def _call(self, unit: Unit) -> Call:
+        timeout = unit.step.timeout_s or self._work.timeouts[unit.step.op]
+        timeout = max(0.001, min(timeout, self._work.deadline_s - self.now_s()))
+        return Call(unit.id, unit.step, timeout, time.monotonic() + timeout, self._work.spill / f"{unit.id}.txt")
+
+    # Ending.
+
+    def _wake(self) -> None:
+        self._wakeup.set()
+
+    async def _sleep(self) -> None:
+        due = self._work.deadline_s if self._stopped is None else float("inf")
+        if self._later:
+            due = min(due, self._later[0][0])
+        if not self._ended and due > self.now_s():
+            with anyio.move_on_after(due - self.now_s()):
+                await self._wakeup.wait()
+        self._wakeup = anyio.Event()
+        while self._later and self._later[0][0] <= self.now_s():
+            self._queue.push(heapq.heappop(self._later)[2])
+
+    def _take_in_ended(self) -> None:
+        while self._ended:
+            group, outcomes = self._ended.popleft()
+            heapq.heappush(self._free_lanes, group[0].lane or 0)
+            self._seat.give_back(group[0].keys)
+            for unit in group:
+                self.running.pop(unit, None)
+                if unit.claim is not None:
+                    self._locks.drop(unit.claim)
+                    unit.claim = None
+            self._take_in(group, outcomes)
+            self._check_stop()
+            self._on_change(self)
+
+    def _take_in(self, group: list[Unit], outcomes: Sequence[Outcome | AnyStep]) -> None:
+        steps = [o for o in outcomes if not isinstance(o, Outcome)]
+        if len(steps) == len(outcomes):
+            self._fan_out(group[0].index, Spread(tuple(steps), single=False))
+            return
+        for unit, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Outcome) and not self._again(unit, outcome):
+                self.ledger.finish(unit, outcome)
+
+    def _again(self, unit: Unit, outcome: Outcome) -> bool:
+        """Whether the unit is tried again: it failed, may be repeated, and both bounds and the budget allow it."""
+        failure = outcome.result
+        if not isinstance(failure, Failure):
+            return False
+        if failure.code == "contention":
+            self._note_contention(unit.keys[0])
+        if self._stopped is not None or not _repeatable(unit):
+            return False
+        rule = self._work.retry if unit.step.retries is None else replace(self._work.retry, retries=unit.step.retries)
+        now = self.now_s()
+        wait = rule.wait_s(failure, unit.attempts, now - (unit.first_s or now), self._chance())
+        if wait is None or not self._budget.spend():
+            return False
+        heapq.heappush(self._later, (now + wait, id(unit), unit))
+        return True
+
+    def _note_contention(self, key: str) -> None:
+        self._contended[key] = self._contended.get(key, 0) + 1
+        if self._contended[key] == _CONTENTION_LIMIT:
+            self.narrowed.append(key)
+
+    def _check_stop(self) -> None:
+        if self._work.stop_on_error and self.ledger.failed:
+            self._stop("cancelled")
+
+    def _stop(self, code: Code) -> None:
+        """Start nothing more: what waits is skipped with the code, what runs ends by itself."""
+        if self._stopped is None:
+            self._stopped = code
+            self.ledger.leave_unstarted(self._waiting(), {unit.index for unit in self._busy()}, code, _WHY[code])
+
+    def _waiting(self) -> list[Unit]:
+        """Every unit that has not started or waits for another try, with those that follow it; all leave."""
+        units = [*self._queue.drain(), *self._parked, *(unit for _, _, unit in self._later)]
+        self._later.clear()
+        for unit in self._parked:
+            self._drop_claim(unit)
+        self._parked.clear()
+        followers = [other for unit in units for other in unit.followers]
+        return [*units, *followers]
+
+    def _busy(self) -> list[Unit]:
+        """Running units and those that will end with them."""
+        return [other for unit in self.running for other in (unit, *unit.followers)]
+
+    def _cut_off(self) -> None:
+        """The call was cancelled: what had ended stays, what ran is cancelled, what waited is skipped."""
+        self._stopped = self._stopped or "cancelled"
+        self._take_in_ended()
+        waiting = self._waiting()
+        self.ledger.cut(list(self.running))
+        self.ledger.leave_unstarted(waiting, set(), "cancelled", "cancelled before it started")
+
+    def _let_go(self) -> None:
+        """Give back what the run still holds at the limiter and at the locks, however it ended."""
+        for unit in self.running:
+            self._drop_claim(unit)
+        self._seat.give_back([key for key, n in self._seat.held.items() for _ in range(n)])
+        self._seat.leave()
+
+    def _drop_claim(self, unit: Unit) -> None:
+        if unit.claim is not None:
+            self._locks.drop(unit.claim)
+            unit.claim = None
+
+
+def _repeatable(unit: Unit) -> bool:
+    """Whether running the unit twice is harmless: it only reads, or the caller said so."""
+    return unit.effects.read_only or (isinstance(unit.step, BashStep) and unit.step.idempotent)

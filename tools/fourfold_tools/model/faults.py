@@ -1,0 +1,104 @@
+"""Faults of a request in plain words: where, what came, what is expected; one line each."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from fourfold_tools.errors import Fault
+from fourfold_tools.model.request import FIELDS, SPREAD
+
+_KINDS = {"list", "tuple", "dict", "str", "int", "float", "bool"}
+_UNION_TAGS = set(FIELDS) | {"Reference", "constrained-str", "list[constrained-str]", "function-after"}
+_SPREADABLE = tuple(f".{name}" for names in SPREAD.values() for name in names)
+_EXPECTED = {
+    "missing": "required, but missing",
+    "extra_forbidden": "unknown argument",
+    "string_type": "expected a string",
+    "int_type": "expected an integer",
+    "int_from_float": "expected an integer",
+    "int_parsing": "expected an integer",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "dict_type": "expected an object",
+    "model_type": "expected an object",
+    "model_attributes_type": "expected an object",
+    "union_tag_not_found": "needs `op`",
+}
+
+
+def faults_of(error: ValidationError, root: str) -> list[Fault]:
+    """One fault per wrong argument; of a union's several complaints the one that came furthest is kept."""
+    best: dict[str, tuple[tuple[int, int], Fault]] = {}
+    for number, entry in enumerate(error.errors(include_url=False)):
+        where = _where(entry["loc"], root)
+        fault = Fault(where, _problem(dict(entry), where))
+        key = where.split("{")[0]
+        score = (len(entry["loc"]), -number)
+        if key not in best or score > best[key][0]:
+            best[key] = (score, fault)
+    faults = [fault for _, fault in best.values()]
+    return [f for f in faults if not _swallowed(f, faults)]
+
+
+def _swallowed(fault: Fault, faults: list[Fault]) -> bool:
+    """A complaint about an argument as a whole, where another names what is wrong inside it."""
+    inside = (fault.where + ".", fault.where + "[")
+    return bool(fault.where) and any(other.where.startswith(inside) for other in faults)
+
+
+def _where(loc: tuple[int | str, ...], root: str) -> str:
+    out = root
+    for part in loc:
+        if isinstance(part, int):
+            out += f"[{part}]"
+        elif part not in _UNION_TAGS and not _is_type_name(part):
+            out += f".{part}" if out else part
+    return out
+
+
+def _is_type_name(part: str) -> bool:
+    return part in _KINDS or part.startswith(("constrained-", "list[", "function-", "lax-or-strict", "union["))
+
+
+def _problem(entry: dict[str, Any], where: str) -> str:
+    kind = entry["type"]
+    if kind == "string_type" and where.endswith(_SPREADABLE):
+        return f"expected a string, a list of strings or a reference, got {_shown(entry['input'])}"
+    if kind == "union_tag_invalid":
+        known = entry["ctx"]["expected_tags"].replace("'", "")
+        return f"unknown op {_shown(entry['ctx']['tag'])}; expected {known}"
+    got = "" if kind in {"missing", "extra_forbidden", "union_tag_not_found"} else f", got {_shown(entry['input'])}"
+    expected = _EXPECTED.get(kind) or _from_context(kind, entry.get("ctx", {})) or str(entry["msg"]).lower()
+    return expected + got
+
+
+def _from_context(kind: str, ctx: dict[str, Any]) -> str | None:
+    match kind:
+        case "literal_error":
+            return f"expected {ctx['expected'].replace(chr(39), '')}"
+        case "greater_than_equal":
+            return f"expected at least {ctx['ge']}"
+        case "greater_than":
+            return f"expected more than {ctx['gt']:g}"
+        case "less_than_equal":
+            return f"expected at most {ctx['le']:g}"
+        case "too_short" | "string_too_short":
+            return "must not be empty"
+        case "string_pattern_mismatch":
+            return "expected 1 to 64 letters, digits, _ or -"
+        case _:
+            return None
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    text = repr(value)
+    kind = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object"}
+    name = kind.get(type(value).__name__, type(value).__name__)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({name})"

@@ -1,0 +1,38 @@
+"""Mounts: whether a folder's file systems are local, so that opening a file in it cannot hang."""
+
+import os
+from collections.abc import Sequence
+
+# Beginnings of the names of file systems that ask another machine or another program.
+_REMOTE = ("nfs", "cifs", "smb", "9p", "virtiofs", "ceph", "afs", "lustre", "gpfs", "gfs2", "ocfs2", "fuse", "autofs")
+_TABLE = "/proc/self/mountinfo"
+
+
+def all_local(folders: Sequence[str], table: str = _TABLE) -> bool:
+    """Whether no folder (absolute, real) lies on a remote file system nor holds one; False where it cannot be seen.
+
+    Reads Linux's table of mounts (proc_pid_mountinfo(5)), never the file systems themselves.
+    """
+    try:
+        with open(table, encoding="utf-8", errors="surrogateescape") as file:
+            mounts = [_mount(line) for line in file]
+    except OSError:
+        return False
+    for folder in folders:
+        home = max((point for point, _ in mounts if _within(folder, point)), key=len, default="")
+        if any(kind.startswith(_REMOTE) and (point == home or _within(point, folder)) for point, kind in mounts):
+            return False
+    return True
+
+
+def _mount(line: str) -> tuple[str, str]:
+    """Mount point and type: field 5, and the first one after the lone hyphen."""
+    left, _, right = line.partition(" - ")
+    point = left.split(" ")[4]
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        point = point.replace(code, character)
+    return point, right.split(" ", 1)[0]
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

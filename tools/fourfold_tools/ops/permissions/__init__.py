@@ -1,0 +1,1 @@
+"""Claude Code's own permission rules, held for steps: which files carry them, what they match, what they decide."""

@@ -1,0 +1,1 @@
+"""Shell text: read into a small typed tree, and what the usual programs in it read and write."""
