@@ -34,7 +34,7 @@ class Batch(_Section):
     max_items: int
     max_tokens: int
     min_tokens: int
-    inline_chars: int
+    most_tokens: int
     deadline_s: float
 
 
@@ -42,6 +42,8 @@ class Read(_Section):
     max_bytes: int
     max_window_bytes: int
     max_image_bytes: int
+    count_bytes: int
+    pdf_memory_bytes: int
     timeout_s: float
 
 
@@ -49,6 +51,7 @@ class Grep(_Section):
     head_limit: int
     max_line_chars: int
     max_combined_bytes: int
+    counted_lines: int
     timeout_s: float
 
 
@@ -62,6 +65,7 @@ class Bash(_Section):
     max_timeout_s: float
     grace_s: float
     max_output_bytes: int
+    max_spill_bytes: int
     env_hide: tuple[str, ...]
     env_keep: tuple[str, ...]
 
@@ -70,7 +74,10 @@ class Fetch(_Section):
     allow_private: bool
     timeout_s: float
     max_bytes: int
+    max_image_bytes: int
+    max_links: int
     max_redirects: int
+    max_connections: int
     cache_s: float
     cache_bytes: int
 

@@ -142,7 +142,7 @@ def work_of(
         max_items=20,
         max_sub_steps=1000,
         retry=RetryRule(2, 20.0, 0.0, 0.0),
-        title=lambda step: step.op,
+        title=lambda step, _: step.op,
         is_glob=lambda _: False,
         expand=_no_glob,
     )

@@ -107,7 +107,7 @@ def check_ids(ids: Sequence[str], wanted: Sequence[Iterable[tuple[str, str]]], w
 
 
 def _close(name: str, known: Iterable[str]) -> str:
-    import difflib  # noqa: PLC0415  (only on the error path)
+    import difflib
 
     near = difflib.get_close_matches(name.split(".")[0], list(known), 1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -13,23 +13,28 @@ from fourfold_tools.model.result import Failure, Outcome, State, StepResult
 
 
 class Ledger:
-    """Results by (step, sub-step), each written once. Mutable; a step with sub-steps ends with the last of them."""
+    """Results by (step, sub-step), each written once. Mutable; a step with sub-steps ends with the last of them.
+
+    units: what ran, with its literal arguments, by the same key.
+    """
 
     def __init__(self, work: Work, journal: Journal, now_s: Callable[[], float]) -> None:
         self._work = work
         self._journal = journal
         self._now_s = now_s
         self._index = {name: i for i, name in enumerate(work.graph.ids)}
-        self._state = RunState(work.graph, list(work.done))
+        self._state = RunState(work.graph)
         self._sub_total = 0
         self._subs: dict[int, int] = {}
         self._subs_open: dict[int, int] = {}
         self._subs_bad: set[int] = set()
         self.failed = False
         self.results: dict[tuple[int, int], StepResult] = {}
-        for index, results in work.done.items():
-            self.results.update({result.index: result for result in results})
-            self._subs[index] = sum(1 for result in results if result.index[1])
+        self.units: dict[tuple[int, int], Unit] = {}
+        for (index, sub), result in work.done.items():
+            if sub == 0:
+                self.results[index, 0] = result
+                self._settle(index, ok=result.state == "ok")
 
     @property
     def open(self) -> int:
@@ -70,6 +75,14 @@ class Ledger:
         for follower in followers:
             self.share(follower, result)
 
+    def restore(self, unit: Unit) -> bool:
+        """Whether a resumed run has this sub-step behind it already; then it has ended as it did."""
+        result = self._work.done.get((unit.index, unit.sub))
+        if result is None or result.title not in {unit.title, unit.step.op}:
+            return False
+        self._finish_unit(unit, result)
+        return True
+
     def share(self, unit: Unit, result: StepResult) -> None:
         """End a unit with the result of an identical one."""
         shared = replace(
@@ -80,6 +93,7 @@ class Ledger:
             same_as=result.same_as or result.id,
             queued_s=unit.queued_s,
             attempts=0,
+            group=None,
             cpu_s=None,
             max_rss_bytes=None,
             max_tokens=unit.step.max_tokens,
@@ -115,6 +129,7 @@ class Ledger:
                 self._finish_unit(each, replace(result, state="cancelled", id=each.id, index=(each.index, each.sub)))
 
     def _finish_unit(self, unit: Unit, result: StepResult) -> None:
+        self.units[result.index] = unit
         self._record(result)
         ok = result.state == "ok"
         if unit.sub:
@@ -147,7 +162,7 @@ class Ledger:
             id=self._work.graph.ids[index],
             op=step.op,
             state=state,
-            title=self._work.title(step),
+            title=self._work.title(step, False),
             index=(index, 0),
             code=code,
             message=message,
@@ -176,6 +191,7 @@ class Ledger:
             max_rss_bytes=outcome.max_rss_bytes,
             effects=unit.effects,
             lane=unit.lane,
+            group=unit.group_id,
             max_tokens=unit.step.max_tokens,
             note=unit.note,
         )

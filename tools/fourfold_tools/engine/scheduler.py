@@ -49,7 +49,6 @@ class Scheduler:
         locks: PathLocks,
         budget: RetryBudget,
         journal: Journal,
-        on_change: Callable[["Scheduler"], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -57,7 +56,7 @@ class Scheduler:
         self._locks = locks
         self._budget = budget
         self._journal = journal
-        self._on_change = on_change
+        self.on_change: Callable[[Scheduler], None] = lambda _: None
         self._clock = clock
         self._chance = chance
         self._start = clock()
@@ -133,7 +132,8 @@ class Scheduler:
             unit = self._unit(index, sub, step)
             if left_out and sub == 1:
                 unit.note = f"{len(kept)} of {len(kept) + left_out} items; {left_out} left out (max_items)"
-            self._queue.push(unit)
+            if not self.ledger.restore(unit):
+                self._queue.push(unit)
 
     def _unit(self, index: int, sub: int, step: AnyStep) -> Unit:
         op = self._work.ops[step.op]
@@ -145,7 +145,7 @@ class Scheduler:
             index=index,
             sub=sub,
             step=step,
-            title=self._work.title(step),
+            title=self._work.title(step, sub > 0),
             effects=self._work.effects[index] if literal else self._work.effects_of(step),
             keys=(op.resource, f"{op.resource}:{host}") if host else (op.resource,),
             group=None,
@@ -235,8 +235,9 @@ class Scheduler:
         self._lanes = max(self._lanes, lane + 1)
         now = self.now_s()
         for unit in group:
+            unit.group_id = first.id if len(group) > 1 else None
             self._mark_started(unit, lane, now)
-        self._on_change(self)
+        self.on_change(self)
         tasks.start_soon(self._work_on, group, name=f"fourfold {first.id}")
 
     def _mark_started(self, unit: Unit, lane: int, now: float) -> None:
@@ -310,7 +311,7 @@ class Scheduler:
                     unit.claim = None
             self._take_in(group, outcomes)
             self._check_stop()
-            self._on_change(self)
+            self.on_change(self)
 
     def _take_in(self, group: list[Unit], outcomes: Sequence[Outcome | AnyStep]) -> None:
         steps = [o for o in outcomes if not isinstance(o, Outcome)]

@@ -1,6 +1,5 @@
 """The state of a run: which submitted step waits, is ready, or has ended, and what follows from an end. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fourfold_tools.graph import Graph
@@ -21,8 +20,7 @@ class RunState:
     something from (a hard edge) has ended badly. An order-only edge (a conflict) waits but never skips.
     """
 
-    def __init__(self, graph: Graph, done: Sequence[int] = ()) -> None:
-        """done: steps that a resumed run has already behind it; they count as ended well."""
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._hard: list[set[int]] = [set() for _ in graph.ids]
         for edge in graph.edges:
@@ -33,8 +31,6 @@ class RunState:
         self._causes: dict[int, tuple[int, ...]] = {}
         self._ready: list[int] = [v for v, m in enumerate(self._missing) if m == 0]
         self.open = len(graph.ids)
-        for v in done:
-            self.end(v, ok=True)
 
     def take_ready(self) -> list[int]:
         """The steps released since the last call, in submission order; each is handed out once."""

@@ -34,6 +34,7 @@ class Unit:
     attempts: int = 0
     first_s: float | None = None
     lane: int | None = None
+    group_id: str | None = None
     claim: Claim | None = None
     taken: bool = False
     note: str = ""

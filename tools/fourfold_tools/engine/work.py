@@ -30,10 +30,11 @@ class Work:
     """The steps of one run and the rules they run by.
 
     effects: of each submitted step, references aside; effects_of gives those of a step with literal arguments.
-    weights: expected seconds of each step. timeouts: seconds by op. title: how a step is named in the answer.
+    weights: expected seconds of each step. timeouts: seconds by op. title: how a
+    step is named in the answer (true: as a sub-step).
     expand: the steps that a glob in a step's path stands for; is_glob says which steps need it.
     width: groups that run at once. deadline_s: from the start of the run.
-    done: results that a resumed run has already; they are not run again.
+    done: results by (step, sub-step) that a resumed run has already; they are not run again.
     """
 
     steps: Sequence[AnyStep]
@@ -50,7 +51,7 @@ class Work:
     max_items: int
     max_sub_steps: int
     retry: RetryRule
-    title: Callable[[AnyStep], str]
+    title: Callable[[AnyStep, bool], str]
     is_glob: Callable[[AnyStep], bool]
     expand: Callable[[AnyStep], Awaitable[list[AnyStep]]]
-    done: Mapping[int, Sequence[StepResult]] = field(default_factory=dict[int, Sequence[StepResult]])
+    done: Mapping[tuple[int, int], StepResult] = field(default_factory=dict[tuple[int, int], StepResult])

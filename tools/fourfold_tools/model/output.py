@@ -143,7 +143,11 @@ class BashOutput:
 
 @dataclass(frozen=True, slots=True)
 class FetchOutput:
-    """A page: `url` is the final one, `cache` is `hit` or `miss`, `links` are absolute."""
+    """A page: `url` is the final one, `cache` is `hit` or `miss`, `links` are absolute.
+
+    note says what is missing from the text or odd about it. The body marks the text as content of the web: it was
+    written by others and is no instruction.
+    """
 
     url: str
     status: int
@@ -152,18 +156,24 @@ class FetchOutput:
     cache: str
     links: tuple[str, ...] = ()
     image: Image | None = None
+    note: str = ""
 
     def body(self) -> str:
-        return self.text
+        kind = self.content_type or "no content type"
+        head = f"[web content from {self.url} · {self.status} · {kind} · cache {self.cache}]"
+        return "\n".join(part for part in (head, self.text.rstrip("\n"), self.note) if part)
 
     def data(self) -> dict[str, Json]:
-        return {
+        out: dict[str, Json] = {
             "url": self.url,
             "status": self.status,
             "content_type": self.content_type,
             "text": self.text,
             "cache": self.cache,
         }
+        if self.note:
+            out["note"] = self.note
+        return out
 
     def field(self, name: str) -> Json:
         if name == "links":

@@ -7,7 +7,8 @@ from fourfold_tools.errors import Code, FourfoldError
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import AnyOutput
 
-State = Literal["ok", "failed", "skipped", "cancelled", "timed_out"]
+# `unknown` and `not_started` only stand in the record of a run that broke off, and of what resumed it.
+State = Literal["ok", "failed", "skipped", "cancelled", "timed_out", "unknown", "not_started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """The end of one step or sub-step. Times are seconds from the start of the run."""
+    """The end of one step or sub-step. Times are seconds from the start of the run.
+
+    index: (submitted step, sub-step or 0). lane: the parallel stream it ran in. group: the first step of those that
+    one call of their op served together. same_as: the identical step whose result this is.
+    """
 
     id: str
     op: str
@@ -61,5 +66,6 @@ class StepResult:
     blocked_by: tuple[str, ...] = ()
     same_as: str | None = None
     lane: int | None = None
+    group: str | None = None
     max_tokens: int | None = None
     note: str = ""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 # Bytes at the start of a file that decide whether it is text (git and ripgrep look about as far).
 HEAD_BYTES = 8192
-# Bytes that stand for a whole window when an encoding is guessed.
-_SAMPLE_BYTES = 65536
+# Bytes that stand for a whole window when an encoding is guessed, and how far off they may lie on each side.
+_SAMPLE_BYTES, _NEAR_BYTES = 65_536, 524_288
 
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -113,13 +113,20 @@ def unify_line_ends(text: str) -> str:
 
 
 def _sample(data: bytes, at: int) -> bytes:
-    """The lines around byte `at`, as many as the sample holds; a part of them where one line is longer."""
-    if len(data) <= _SAMPLE_BYTES:
-        return data
-    low = max(0, at - _SAMPLE_BYTES // 2)
-    high = low + _SAMPLE_BYTES
-    start = data.find(b"\n", low, at) + 1 if low else 0
-    return data[start or low : data.rfind(b"\n", at, high) + 1 or high]
+    """Lines near byte `at` that hold more than ASCII, from both sides; a part of them where one line is longer."""
+    line = data.rfind(b"\n", 0, at) + 1
+    low = data.find(b"\n", max(0, line - _NEAR_BYTES), line) + 1 if line > _NEAR_BYTES else 0
+    half = _SAMPLE_BYTES // 2
+    before, after = _beyond_ascii(data[low:line]), _beyond_ascii(data[line : line + _NEAR_BYTES])
+    if len(before) > half:
+        before = before[before.find(b"\n", len(before) - half) + 1 :]
+    if len(after) > half:
+        after = after[: after.rfind(b"\n", 0, half) + 1 or half]
+    return before + after
+
+
+def _beyond_ascii(data: bytes) -> bytes:
+    return b"".join(line + b"\n" for line in data.split(b"\n") if not line.isascii())
 
 
 def _control_count(data: bytes) -> int:
@@ -143,7 +150,9 @@ def _damaged(data: bytes) -> Text:
         except UnicodeDecodeError:
             lines.append(line.decode("utf-8", "backslashreplace"))
             bad += 1
-    return Text(unify_line_ends("\n".join(lines)), f"decoded as utf-8; invalid bytes in {bad} lines stand as \\xNN")
+    return Text(
+        unify_line_ends("\n".join(lines)), f"decoded as utf-8; lines with invalid bytes, shown as \\xNN: {bad}"
+    )
 
 
 def _is_western(sample: bytes) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from fourfold_tools.errors import TooLarge
+from fourfold_tools.ops.size import size_text
 
 _BLOCK_BYTES = 1 << 20
 # Block counts kept over all files, 8 bytes each: 8 MiB, enough for one TiB of text.
@@ -37,9 +38,7 @@ class Window:
     complete: bool
 
 
-def window_of(
-    blocks: Iterator[bytes], first: int, limit: int | None, *, max_bytes: int, count_bytes: int
-) -> Window:
+def window_of(blocks: Iterator[bytes], first: int, limit: int | None, *, max_bytes: int, count_bytes: int) -> Window:
     """Lines `first` (from 1) to `first + limit - 1` of a text; of the rest count_bytes are counted at most.
 
     Raises:
@@ -61,10 +60,10 @@ class Cursor:
     def __init__(self, blocks: Iterator[CountedBlock], newlines: int = 0) -> None:
         self.newlines = newlines
         self._blocks = blocks
-        self._block = b""
-        self._at = 0
-        self._left = 0  # newlines of the block from _at on
-        self._open = False  # whether bytes were passed since the last newline
+        self._block: bytes = b""
+        self._at: int = 0
+        self._left: int = 0  # newlines of the block from _at on
+        self._open: bool = False  # whether bytes were passed since the last newline
 
     @property
     def lines(self) -> int:
@@ -91,7 +90,7 @@ class Cursor:
             parts.append(self._block[start : self._at])
             held += len(parts[-1])
             if held > max_bytes:
-                raise _too_large(before + 1, b"".join(parts)[:max_bytes].count(b"\n"), max_bytes)
+                raise _too_large(before + 1, b"".join(parts).count(b"\n", 0, max_bytes), max_bytes)
         return b"".join(parts), self.lines - before
 
     def finish(self, max_bytes: int) -> bool:
@@ -140,20 +139,23 @@ def after_newline(data: bytes, start: int, nth: int) -> int:
 
 
 def _too_large(first: int, fit: int, max_bytes: int) -> TooLarge:
-    size = f"{max_bytes / 1048576:.3g}MB"
+    size = size_text(max_bytes)
     if fit:
         return TooLarge(
             f"The window from line {first} on holds more than {size}. Its first {fit} lines fit:"
             f" use limit {fit} or less, or grep for what you need."
         )
     return TooLarge(
-        f"Line {first} alone is longer than {size}. Grep for what you need, or cut it with a command (cut -c, head -c)."
+        f"Line {first} alone is longer than {size}. Grep for what you need, or cut it with bash (cut -c, head -c)."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is remembered of a file: newlines before the end of each full block, and its lines when all are counted."""
+    """What is remembered of a file: newlines before the end of each full block, and its lines when all were counted.
+
+    tail: the last bytes of the counted blocks.
+    """
 
     stamp: tuple[int, int, int]  # size, mtime and ctime in ns
     counts: "array[int]"

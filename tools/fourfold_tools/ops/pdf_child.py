@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
         answer = extract(cast("BinaryIO", sys.stdin.buffer), first, limit or None, max_bytes)
     except Exception as exc:  # the same border: an answer with the reason beats a dead child without one
         answer = {"error": f"it cannot be read as PDF ({type(exc).__name__}: {str(exc)[:200]})"}
-    sys.stdout.write(json.dumps(answer))
+    sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8"))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ the programs that end while no other runs.
 
 import contextlib
 import errno
+import functools
 import os
 import selectors
 import signal
@@ -40,17 +41,33 @@ STUBBORN_S = 5.0
 _HANDED = 4  # descriptors per program
 _PR_SET_CHILD_SUBREAPER = 36
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, KiB elsewhere
-_DEFAULTS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+_PROC = os.path.exists("/proc/self/stat")  # without it (macOS) only process groups can be ended
+_PROC_CHILDREN = os.path.exists("/proc/thread-self/children")
+
+
+def processes() -> list[int]:
+    """Every process that can be seen; none where there is no /proc."""
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()] if _PROC else []
 
 
 def children(pid: int) -> list[int]:
-    """The direct children of a process, those of all its threads; empty where /proc does not tell."""
+    """The direct children of a process, those of all its threads; none where there is no /proc."""
+    if not _PROC_CHILDREN:
+        return [other for other in processes() if (stat := stat_fields(other)) and int(stat[1]) == pid]
     found: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError):
                 found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
     return found
+
+
+def stat_fields(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat after the name: state, parent, group, session ...; empty when it is gone."""
+    with contextlib.suppress(OSError):
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return []
 
 
 def descendants(roots: list[int]) -> Iterator[int]:
@@ -61,28 +78,20 @@ def descendants(roots: list[int]) -> Iterator[int]:
         queue += children(pid)
 
 
-def session(pid: int) -> int | None:
+def belongs(pid: int, leader: int, mark: int) -> bool:
+    """Whether a process is of the session of a program, or carries its mark."""
     with contextlib.suppress(OSError):
-        return os.getsid(pid)
-    return None
+        if leader and os.getsid(pid) == leader:
+            return True
+        if sys.platform == "linux":
+            return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0] == mark
+    return False
 
 
-def marked(pid: int) -> int | None:
-    """The mark of a process: its soft RLIMIT_RTTIME; None where it cannot be read."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0]
-    return None
-
-
-def kill_group(pid: int, number: int) -> bool:
-    """Signal a process, and its whole group where that is not ours (no fork escapes that); False: not allowed."""
+def kill_group(group: int, number: int) -> bool:
+    """Signal a whole process group at once, so that no fork escapes; False where that is not allowed."""
     try:
-        group = os.getpgid(pid)
-        if group == os.getpgrp():
-            os.kill(pid, number)
-        else:
-            os.killpg(group, number)
+        os.killpg(group, number)
     except ProcessLookupError:
         return True
     except PermissionError:
@@ -114,7 +123,7 @@ class Program:
         self.max_rss_bytes = max(self.max_rss_bytes, usage.ru_maxrss * _RSS_UNIT)
 
     def owns(self, pid: int) -> bool:
-        return session(pid) == self.pid or marked(pid) == self.mark
+        return belongs(pid, self.pid, self.mark)
 
 
 class Helper:
@@ -145,8 +154,9 @@ class Helper:
                 self.advance(program)
 
     def wait_s(self) -> float | None:
-        moments = [p.give_up_at or p.kill_at for p in self.programs.values() if p.kill_at is not None]
-        return max(0.0, min(m for m in moments if m is not None) - time.monotonic()) if moments else None
+        """Seconds to the next deadline of a program that is ending."""
+        moments = [moment for p in self.programs.values() if (moment := p.give_up_at or p.kill_at) is not None]
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     # Requests and orders.
 
@@ -163,11 +173,15 @@ class Helper:
             sys.exit(0)
         for descriptor in handed:
             os.set_inheritable(descriptor, False)
+        if len(handed) != _HANDED * len(data):  # no room for more descriptors: the server sees its channels end
+            for descriptor in handed:
+                os.close(descriptor)
+            return
         for first in range(0, len(handed), _HANDED):
             channel = socket.socket(fileno=handed[first])
             channel.setblocking(False)
             program = Program(channel, handed[first + 1 : first + _HANDED])
-            self.selector.register(channel, selectors.EVENT_READ, lambda p=program: self.listen(p))  # type: ignore[misc]  # mypy infers no type for a bound default
+            self.selector.register(channel, selectors.EVENT_READ, functools.partial(self.listen, program))
             self.listen(program)
 
     def listen(self, program: Program) -> None:
@@ -179,14 +193,14 @@ class Helper:
         except OSError:
             data = b""
         program.received += data
+        if data and program.pid == 0:
+            self.begin(program)
         if program.pid == 0:
-            if data:
-                self.begin(program)
-            else:
+            if not data:
                 self.forget(program)
             return
-        graces = [grace for (grace,) in KILL.iter_unpack(_whole(program, KILL.size))] if data else [0.0]
-        for grace in graces:
+        graces = [grace for (grace,) in KILL.iter_unpack(_whole(program, KILL.size))]
+        for grace in graces if data else [0.0]:
             self.end(program, grace)
         if not data:  # the selector would report the end for ever
             self.selector.unregister(program.channel)
@@ -211,7 +225,7 @@ class Helper:
             self.programs[program.pid] = program
 
     def spawn(self, program: Program, folder: bytes, argv: list[bytes], env: list[bytes]) -> tuple[int, bool]:
-        """Run argv[0] in a session of its own with nothing of ours in it; gives errno and whether it was the folder."""
+        """Run argv[0] in a session of its own, nothing of ours in it; gives errno and whether it was the folder's."""
         try:
             os.chdir(folder)
         except OSError as exc:
@@ -230,10 +244,12 @@ class Helper:
                 ],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=_DEFAULTS,
+                setsigdef=SIGNALS,
             )
         except OSError as exc:
             return exc.errno or errno.EIO, False
+        except ValueError:
+            return errno.EINVAL, False
         finally:
             os.chdir("/")
         return 0, False
@@ -319,19 +335,20 @@ class Helper:
             self.signal_tree(program, signal.SIGKILL)
 
     def signal_tree(self, program: Program, number: int) -> None:
-        """Signal the program's group, then all below it and below its orphans that is not in that group."""
-        if program.code is None or sys.platform != "linux":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(program.pid, number)
-        done = {program.pid}
-        for pid in descendants([*([] if program.code is not None else [program.pid]), *self.left(program)]):
-            with contextlib.suppress(OSError):
+        """Signal the group of every process of the program: its own, all below it, its orphans and all below them."""
+        roots = [*([program.pid] if program.code is None else []), *self.left(program)]
+        done: set[int] = set()
+        for pid in list(descendants(roots)):  # all before the first signal: the end of a parent hides its children
+            with contextlib.suppress(ProcessLookupError):
                 group = os.getpgid(pid)
-                if group not in done and not kill_group(pid, number):
+                if group not in done and not kill_group(group, number):
                     self.given_up.add(pid)
                 done.add(group)
 
     def report(self, program: Program) -> None:
+        """Say how a program ended; where orphans cannot be seen its group is ended unseen."""
+        if not _PROC:
+            kill_group(program.pid, signal.SIGKILL)
         code = 128 + signal.SIGKILL if program.code is None else program.code
         _send(program.channel, ENDED.pack(code, program.cpu_s, program.max_rss_bytes))
         self.forget(program)
@@ -341,7 +358,8 @@ class Helper:
         until = time.monotonic() + STUBBORN_S
         while time.monotonic() < until:
             for pid in {*self.programs, *children(os.getpid())}:
-                kill_group(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    kill_group(os.getpgid(pid), signal.SIGKILL)
             try:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
@@ -382,7 +400,7 @@ def _drain(source: socket.socket) -> None:
 
 
 def _next_dead() -> int:
-    """The pid of a child that has ended and is not reaped yet; 0 for none; -1 for any, where none can be asked for."""
+    """The pid of a child that has ended and is not reaped yet; 0 for none; -1 (any) where that cannot be asked."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return -1
     found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -407,6 +425,7 @@ def main() -> None:
     """Serve the control socket that is our standard input until it ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), 1 << 16))  # what the server itself inherited is no program's
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     control = socket.socket(fileno=os.dup(0))

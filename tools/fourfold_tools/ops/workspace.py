@@ -81,7 +81,7 @@ class Workspace:
         try:
             link = f"/proc/self/fd/{handle}"
             real = os.readlink(link)
-            if not real.startswith(self._prefixes):
+            if not self.contains(real):
                 raise self.denied(path, real)
             _refuse_special(os.fstat(handle), path)
             return os.open(link, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

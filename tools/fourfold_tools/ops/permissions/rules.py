@@ -10,7 +10,7 @@ _FORM = re.compile(r"(?P<tool>[^()]+?)(?:(?<!\\)\((?P<specifier>.*)(?<!\\)\))?",
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """text: as it was written. tool: a tool's name or a glob of names. specifier: None means every use of the tool."""
+    """text: as written. tool: a tool's name or a glob of names. specifier: None means every use of the tool."""
 
     text: str
     tool: str

@@ -53,11 +53,13 @@ class Redirect:
     """`op` is the operator (`>`, `>>`, `>|`, `&>`, `&>>`, `>&`, `<`, `<>`, `<&`, `<<`, `<<<`), fd the number before it.
 
     target: the file or descriptor; for `<<` the body, which is data, its substitutions as `runs`.
+    nested: a here-document inside a substitution, where shells of the past disagree.
     """
 
     op: str
     target: Word
     fd: str = ""
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,21 @@ class SimpleCommand:
         return self.words[0].literal if self.words else None
 
 
-Kind = Literal["sequence", "and", "or", "pipe", "background", "group", "subshell", "if", "loop", "case", "function", "test"]
+Kind = Literal[
+    "sequence",
+    "and",
+    "or",
+    "not",
+    "pipe",
+    "background",
+    "group",
+    "subshell",
+    "if",
+    "loop",
+    "case",
+    "function",
+    "test",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,167 @@
+"""The command line: the same work as the tools, for people and scripts."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from fourfold_server import __version__
+
+OK, SOME_FAILED, BAD_REQUEST, INTERRUPTED = 0, 1, 2, 130
+
+_EXAMPLES = """\
+examples:
+  fourfold batch steps.json            run a batch, as an agent would
+  echo '{"steps":[{"op":"grep","pattern":"TODO"}]}' | fourfold batch -
+  fourfold runs                        the last runs
+  fourfold show r-8kq2                 one run, step by step
+  fourfold show r-8kq2/tests           the whole output of one step
+  fourfold doctor                      is everything in place?
+  fourfold register --scope project    add fourfold to Claude Code
+"""
+_BATCH_EXAMPLES = """\
+examples:
+  fourfold batch steps.json
+  fourfold batch --json - < steps.json | jq .steps[].state
+
+FILE holds what the tool `batch` takes:
+  {"steps": [{"id": "hits", "op": "grep", "pattern": "def main", "mode": "files"},
+             {"op": "read", "path": {"from": "hits", "field": "paths", "each": true}, "limit": 40}]}
+
+exit codes: 0 every step ok, 1 some step was not, 2 the request is wrong, 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has gone; nothing more can be said
+        code = SOME_FAILED
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="fourfold",
+        description="Many reads, greps, globs, commands and fetches in one call, side by side, with honest numbers.",
+        epilog=_EXAMPLES,
+        formatter_class=raw,
+    )
+    parser.add_argument("--version", action="version", version=f"fourfold {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    serve = commands.add_parser("serve", help="serve MCP on standard input and output (what Claude Code starts)")
+    serve.set_defaults(run=_serve)
+
+    batch = commands.add_parser("batch", help="run a batch from a file", epilog=_BATCH_EXAMPLES, formatter_class=raw)
+    batch.add_argument("file", metavar="FILE", help="JSON as the tool takes it; - reads standard input")
+    batch.add_argument("--json", action="store_true", help="print the answer as JSON, no live display")
+    batch.set_defaults(run=_batch)
+
+    runs = commands.add_parser("runs", help="list the last runs")
+    runs.add_argument("-n", type=int, default=20, metavar="N", help="how many (default 20)")
+    runs.add_argument("--json", action="store_true", help="as JSON")
+    runs.set_defaults(run=_runs)
+
+    show = commands.add_parser("show", help="show a run, or the whole output of one of its steps")
+    show.add_argument("what", metavar="RUN[/STEP]")
+    show.add_argument("--json", action="store_true", help="the whole run as JSON")
+    show.set_defaults(run=_show)
+
+    doctor = commands.add_parser("doctor", help="check ripgrep, state, settings, permissions, Claude Code")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.set_defaults(run=_doctor)
+
+    register = commands.add_parser("register", help="add fourfold to Claude Code (prints the command, then runs it)")
+    register.add_argument("--scope", choices=["local", "project", "user"], default="local")
+    register.add_argument("--dry-run", action="store_true", help="only print")
+    register.set_defaults(run=_register)
+    return parser
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from fourfold_server.serving import serve
+
+    return serve()
+
+
+def _batch(args: argparse.Namespace) -> int:
+    from fourfold_server.terminal import run_batch
+
+    try:
+        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+        request: Any = json.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
+        return _bad(f"{args.file}: {exc}")
+    if not isinstance(request, dict):
+        return _bad(f"{args.file}: expected an object with `steps`, got {type(request).__name__}")
+    given = cast("dict[str, Any]", request)
+    return _in_loop(lambda: run_batch(given, as_json=args.json))
+
+
+def _runs(args: argparse.Namespace) -> int:
+    from fourfold_server.terminal import list_runs
+
+    return _in_loop(lambda: list_runs(args.n, as_json=args.json))
+
+
+def _show(args: argparse.Namespace) -> int:
+    from fourfold_server.terminal import show
+
+    return _in_loop(lambda: show(args.what, as_json=args.json))
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from fourfold_server.doctor import examine
+
+    checks = examine()
+    if args.json:
+        print(json.dumps([check.data() for check in checks], indent=1, ensure_ascii=False))
+    else:
+        for check in checks:
+            print(check.line())
+    return SOME_FAILED if any(check.state == "fail" for check in checks) else OK
+
+
+def _register(args: argparse.Namespace) -> int:
+    from fourfold_server.doctor import register
+
+    return register(args.scope, only_print=args.dry_run)
+
+
+def _bad(message: str) -> int:
+    print(f"fourfold: {message}", file=sys.stderr)
+    return BAD_REQUEST
+
+
+def _in_loop(work: Callable[[], Awaitable[int]]) -> int:
+    """Run one command's coroutine; faults go to stderr, a line each."""
+    import anyio
+
+    from fourfold_config.settings import SettingsError
+    from fourfold_server.serving import log_to_stderr
+    from fourfold_tools.errors import FourfoldError, InvalidRequest
+
+    log_to_stderr()
+    try:
+        return anyio.run(_plain(work))
+    except InvalidRequest as exc:
+        return _bad(exc.message.replace("\n", "\nfourfold: "))
+    except (FourfoldError, SettingsError) as exc:
+        return _bad(str(exc))
+
+
+def _plain(work: Callable[[], Awaitable[int]]) -> Callable[[], Coroutine[Any, Any, int]]:
+    async def run() -> int:
+        return await work()
+
+    return run

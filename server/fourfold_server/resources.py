@@ -1,0 +1,110 @@
+"""Resources: stored runs and the whole outputs of their steps, for clients that read rather than call."""
+
+import json
+import re
+from typing import Any
+
+from mcp import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    PaginatedRequestParams,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+    TextResourceContents,
+)
+
+from fourfold_server.house import Ctx
+from fourfold_tools.answer.structured import entries, error_groups_of
+from fourfold_tools.errors import FourfoldError
+from fourfold_tools.resume import record_of, stored_steps
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.runs import StoredRun
+
+_RUN = re.compile(r"fourfold://runs/(r-[a-z0-9]+)(?:/([A-Za-z0-9_.-]+))?")
+
+
+async def list_resources(ctx: Ctx, params: PaginatedRequestParams | None) -> ListResourcesResult:
+    runs = Resource(
+        uri="fourfold://runs",
+        name="runs",
+        title="Recent runs",
+        description="The last 50 runs: id, state, steps, seconds, age.",
+        mime_type="application/json",
+    )
+    return ListResourcesResult(resources=[runs])
+
+
+async def list_templates(ctx: Ctx, params: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
+    run = ResourceTemplate(
+        uri_template="fourfold://runs/{run}",
+        name="run",
+        title="One run",
+        description="A run with every step, nothing cut, and its verification.",
+        mime_type="application/json",
+    )
+    step = ResourceTemplate(
+        uri_template="fourfold://runs/{run}/{step}",
+        name="step",
+        title="A step's whole output",
+        description="The whole output of one step or sub-step as plain text.",
+        mime_type="text/plain",
+    )
+    return ListResourceTemplatesResult(resource_templates=[run, step])
+
+
+async def read_resource(ctx: Ctx, params: ReadResourceRequestParams) -> ReadResourceResult:
+    uri = str(params.uri)
+    runtime = await ctx.lifespan_context.runtime(ctx)
+    try:
+        mime, text = await _read(runtime, uri)
+    except FourfoldError as exc:
+        raise MCPError(INVALID_PARAMS, exc.message, {"uri": uri}) from exc
+    return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=mime, text=text)])
+
+
+async def _read(runtime: Runtime, uri: str) -> tuple[str, str]:
+    if uri == "fourfold://runs":
+        rows = [_row(run) for run in await runtime.runs.recent(50)]
+        return "application/json", json.dumps(rows, ensure_ascii=False)
+    match = _RUN.fullmatch(uri)
+    if match is None:
+        raise MCPError(
+            INVALID_PARAMS, f"no resource {uri}; there are fourfold://runs and what it lists", {"uri": uri}
+        )
+    run, step = match.groups()
+    if step is None:
+        return "application/json", json.dumps(whole_run(await runtime.runs.get(run)), ensure_ascii=False)
+    result = await runtime.runs.step(run, step)
+    if result is None:
+        raise MCPError(INVALID_PARAMS, f"run {run} has no step {step} (or it never ended)", {"uri": uri})
+    return "text/plain", result.output.body() if result.output is not None else result.message
+
+
+def _row(run: StoredRun) -> dict[str, Any]:
+    report = run.report or {}
+    return {
+        "run": run.id,
+        "state": "crashed" if run.crashed else run.state,
+        "steps": run.step_count,
+        "created": run.created,
+        "ended": run.ended,
+        "wall_s": report.get("wall_s"),
+        "cwd": run.cwd,
+        "uri": f"fourfold://runs/{run.id}",
+    }
+
+
+def whole_run(stored: StoredRun) -> dict[str, Any]:
+    """A stored run in the JSON form of an answer, nothing cut; of one that broke off, what is known."""
+    broke_off = stored.crashed or stored.state == "cancelled"
+    results = record_of(stored, stored_steps(stored)) if broke_off else list(stored.results)
+    if stored.state == "cancelled":
+        results = [r for r in results if r.id not in {s.id for s in stored.results}] + list(stored.results)
+        results.sort(key=lambda r: r.index)
+    report = stored.report or {"mathver": None, "context": None, "signals": []}
+    state = "crashed" if stored.crashed else stored.state
+    return {"run": stored.id, "state": state, "steps": entries(results), **report, "errors": error_groups_of(results)}

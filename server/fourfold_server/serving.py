@@ -1,0 +1,33 @@
+"""Serving: the process around the server. Imports without garbage collection, logs to stderr, limits lifted."""
+
+import gc
+import logging
+import os
+import sys
+
+
+def log_to_stderr() -> None:
+    """Log to stderr, which is never the wire; `FOURFOLD_LOG` names the level (default WARNING)."""
+    level = os.environ.get("FOURFOLD_LOG", "WARNING").upper()
+    logging.basicConfig(
+        level=level if level in logging.getLevelNamesMapping() else "WARNING",
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def serve() -> int:
+    """Serve until the client leaves; the exit code."""
+    log_to_stderr()
+    gc.disable()  # building the protocol's types makes no garbage; collecting meanwhile costs a tenth of the start
+    import anyio
+
+    from fourfold_server.app import serve_stdio
+    from fourfold_tools.runtime import raise_descriptor_limit
+
+    gc.enable()
+    gc.freeze()
+    sys.setswitchinterval(0.0005)  # worker threads hand the interpreter back soon (measured: loop lag 36 -> 9 ms)
+    raise_descriptor_limit()
+    anyio.run(serve_stdio)
+    return 0

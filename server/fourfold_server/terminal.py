@@ -1,0 +1,123 @@
+"""Terminal: batches, runs and steps shown to a person, or as JSON to a script."""
+
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+from pydantic import ValidationError
+
+from fourfold_server.resources import whole_run
+from fourfold_tools.answer.words import seconds
+from fourfold_tools.batch import Reply, batch
+from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.errors import InvalidRequest, NotFound
+from fourfold_tools.model.faults import faults_of
+from fourfold_tools.model.request import BatchRequest
+from fourfold_tools.runtime import Runtime, raise_descriptor_limit
+from fourfold_tools.status import StatusRequest, run_line, status
+
+_MOST_ROWS = 12  # running steps that the live display shows
+
+
+async def run_batch(request: Mapping[str, Any], *, as_json: bool) -> int:
+    """Run a batch and print its answer; 0 when every step is ok, else 1, 130 when interrupted."""
+    try:
+        parsed = BatchRequest.model_validate({**request, "format": "json"} if as_json else request)
+    except ValidationError as exc:
+        raise InvalidRequest(faults_of(exc, "")) from exc
+    raise_descriptor_limit()
+    reply: Reply | None = None
+    async with Runtime.open() as runtime, anyio.create_task_group() as tasks:
+        tasks.start_soon(_cancel_on_interrupt, tasks.cancel_scope)
+        if as_json or not sys.stderr.isatty():
+            reply = await batch(runtime, parsed)
+        else:
+            reply = await _with_display(runtime, parsed)
+        tasks.cancel_scope.cancel()
+    if reply is None:
+        print("fourfold: interrupted; what had finished is kept (`fourfold runs`)", file=sys.stderr)
+        return 130
+    if reply.structured is not None:
+        print(json.dumps(reply.structured, ensure_ascii=False, indent=1))
+    else:
+        print("\n".join(reply.blocks))
+    return 0 if reply.all_ok else 1
+
+
+async def _cancel_on_interrupt(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
+    """Run with a live view of what runs on stderr, so that standard output stays the answer."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    def view(run: Scheduler) -> Table:
+        table = Table.grid(padding=(0, 2))
+        total = len(run.ledger.results) + run.ledger.open
+        done = total - run.ledger.open
+        table.add_row(_bar(done, total), f"{done}/{total} steps", seconds(run.now_s()))
+        for unit, since in list(run.running.items())[:_MOST_ROWS]:
+            table.add_row("", f"{unit.id} · {unit.title}", seconds(run.now_s() - since))
+        if len(run.running) > _MOST_ROWS:
+            table.add_row("", f"and {len(run.running) - _MOST_ROWS} more", "")
+        return table
+
+    with Live(console=Console(stderr=True), transient=True, refresh_per_second=10) as live:
+        newest: list[Scheduler] = []
+
+        def changed(run: Scheduler) -> None:
+            newest[:] = [run]
+
+        async def draw() -> None:
+            while True:
+                if newest:
+                    live.update(view(newest[0]))
+                await anyio.sleep(0.1)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(draw)
+            try:
+                return await batch(runtime, request, on_change=changed)
+            finally:
+                tasks.cancel_scope.cancel()
+
+
+def _bar(done: int, total: int, width: int = 24) -> str:
+    filled = width * done // total if total else width
+    return "█" * filled + "░" * (width - filled)
+
+
+async def list_runs(limit: int, *, as_json: bool) -> int:
+    """Print the last runs, newest first."""
+    async with Runtime.open() as runtime:
+        found = await runtime.runs.recent(limit)
+    if as_json:
+        rows = [{"run": r.id, "state": "crashed" if r.crashed else r.state, "steps": r.step_count} for r in found]
+        print(json.dumps(rows, indent=1))
+    else:
+        print("\n".join(map(run_line, found)) or "no runs yet")
+    return 0
+
+
+async def show(what: str, *, as_json: bool) -> int:
+    """Print a run step by step, or one step's whole output."""
+    run, _, step = what.partition("/")
+    async with Runtime.open() as runtime:
+        if step:
+            result = await runtime.runs.step(run, step)
+            if result is None:
+                raise NotFound(f"run {run} has no step {step!r} (`fourfold show {run}` lists them)")
+            print(result.output.body() if result.output is not None else result.message)
+        elif as_json:
+            print(json.dumps(whole_run(await runtime.runs.get(run)), indent=1, ensure_ascii=False))
+        else:
+            print(await status(runtime, StatusRequest(run=run)))
+    return 0

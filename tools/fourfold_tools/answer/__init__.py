@@ -1,0 +1,1 @@
+"""What comes back: a run as text or as JSON, fitted into its budget, with what was cut kept in files."""

@@ -1,0 +1,187 @@
+"""The JSON form of a run, as `structuredContent` and as the run's resource. Pure."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from fourfold_tools.answer.cut import cut
+from fourfold_tools.answer.report import Delivered, RunReport
+from fourfold_tools.answer.text import Answer, Cut, kept_in
+from fourfold_tools.answer.words import body_of, head_share, kind_of
+from fourfold_tools.context.tokens import estimate
+from fourfold_tools.engine.budget import Demand, allot
+from fourfold_tools.model.output import FetchOutput, Json, ReadOutput
+from fourfold_tools.model.result import StepResult
+
+_LEAST_FOR_OBJECT = 2_000  # tokens; below it the answer holds the verification lines only
+_RESERVE = 40  # tokens per entry for what cutting adds (flags, a path)
+
+
+def run_data(report: RunReport) -> dict[str, Json]:
+    """The whole run, nothing cut: what the resource `fourfold://runs/{run}` holds."""
+    whole = sum(_output_cost(result) for result in report.results)
+    return {**_frame(report, Delivered(whole, whole, 0)), "steps": entries(report.results)}
+
+
+def _frame(report: RunReport, delivered: Delivered) -> dict[str, Json]:
+    """Everything but the steps."""
+    return {
+        "run": report.run,
+        "steps": [],
+        "errors": error_groups_of(report.results),
+        "mathver": report.verdict(delivered).data(),
+        "context": report.context.data(),
+        "signals": [signal.data() for signal in report.signals],
+        "wall_s": round(report.wall_s, 6),
+    }
+
+
+def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> tuple[dict[str, Json], Answer]:
+    """The run within `budget` tokens, and the files to write; where even empty entries do not fit, ok ones fold."""
+    frame = _small_frame(report, Delivered(budget, budget, budget), budget)
+    results = list(report.results)
+    bare = [_cost(_entry(result, None)) + _RESERVE for result in results]
+    room = budget - _cost(frame) - _RESERVE - sum(bare)
+    cuts: list[Cut] = []
+    folded: dict[str, Json] = {}
+    if room < 0:
+        results, room = _fold(results, bare, budget - _cost(frame) - 3 * _RESERVE)
+        folded = {"folded": {"shown": len(results), "of": len(report.results), "whole": spill("answer")}}
+        cuts.append(Cut("answer", spill("answer"), dumps(run_data(report))))
+    steps: list[dict[str, Json]] = []
+    costs = [_output_cost(r) for r in results]
+    demands = [Demand(cost, first=r.state != "ok", most=r.max_tokens) for r, cost in zip(results, costs, strict=True)]
+    for result, tokens in zip(results, allot(max(0, room), demands), strict=True):
+        entry, rest = _fit(result, tokens, spill)
+        steps.append(entry)
+        cuts += [rest] if rest else []
+    used = _cost({**frame, **folded, "steps": steps})
+    bodies = sum(_cost(entry["output"]) for entry in steps if entry["output"] is not None)
+    frame = _small_frame(report, Delivered(used, bodies, max(0, sum(costs) - bodies)), budget)
+    images = tuple(
+        r.output.image for r in results if isinstance(r.output, ReadOutput | FetchOutput) and r.output.image
+    )
+    return {**frame, **folded, "steps": steps}, Answer((), images, tuple(cuts), used)
+
+
+def _small_frame(report: RunReport, delivered: Delivered, budget: int) -> dict[str, Json]:
+    """The frame; under a small budget the verification object is its lines and state, the rest is in the resource."""
+    frame = _frame(report, delivered)
+    if budget < _LEAST_FOR_OBJECT:
+        frame["mathver"] = {"state": frame["mathver"]["state"], "lines": frame["mathver"]["lines"]}
+    return frame
+
+
+def entries(results: Sequence[StepResult]) -> list[dict[str, Json]]:
+    """One whole entry per step or sub-step."""
+    return [_entry(result, _output(result)) for result in results]
+
+
+def error_groups_of(results: Sequence[StepResult]) -> list[dict[str, Json]]:
+    """Failures by code and message, most frequent first."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        if result.code is not None and not (result.state == "skipped" and result.blocked_by):
+            groups.setdefault((result.code, result.message), []).append(result.id)
+    rows = sorted(groups.items(), key=lambda row: -len(row[1]))
+    return [{"code": code, "message": text, "count": len(ids), "steps": ids} for (code, text), ids in rows]
+
+
+def _entry(result: StepResult, output: dict[str, Json] | None) -> dict[str, Json]:
+    """One step; fields that say nothing are left out, except those every reader looks for."""
+    entry: dict[str, Json] = {
+        "id": result.id,
+        "op": result.op,
+        "state": result.state,
+        "code": result.code,
+        "attempts": result.attempts,
+        "started_s": _round(result.started_s),
+        "duration_s": _round(result.duration_s),
+        "cpu_s": _round(result.cpu_s),
+        "max_rss_bytes": result.max_rss_bytes,
+        "tokens": estimate(body_of(result), kind_of(result)),
+        "truncated": False,
+        "effects": _effects(result),
+        "output": output,
+        "error": {"code": result.code, "message": result.message} if result.code else None,
+        "blocked_by": list(result.blocked_by),
+        "spill": None,
+    }
+    optional = {"parent": result.parent, "same_as": result.same_as, "note": result.note, "lane": result.lane}
+    return entry | {key: value for key, value in optional.items() if value not in (None, "")}
+
+
+def _effects(result: StepResult) -> str | None:
+    if result.effects is None:
+        return None
+    return "unknown" if not result.effects.known else "read_only" if result.effects.read_only else "writes"
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+def _output(result: StepResult) -> dict[str, Json] | None:
+    return None if result.output is None else result.output.data()
+
+
+def dumps(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _cost(value: Json) -> int:
+    return estimate(dumps(value), "data")
+
+
+def _output_cost(result: StepResult) -> int:
+    return _cost(_output(result)) if result.output is not None else 0
+
+
+def _fold(results: list[StepResult], costs: list[int], budget: int) -> tuple[list[StepResult], int]:
+    """The results whose bare entries fit into the budget, problems first, in submission order; and what is left."""
+    kept: list[int] = []
+    for i in sorted(range(len(results)), key=lambda i: (results[i].state == "ok", i)):
+        if costs[i] > budget:
+            break
+        budget -= costs[i]
+        kept.append(i)
+    return [results[i] for i in sorted(kept)], budget
+
+
+def _fit(result: StepResult, tokens: int, spill: Callable[[str], str]) -> tuple[dict[str, Json], Cut | None]:
+    output = _output(result)
+    if output is None or _cost(output) <= tokens:
+        return _entry(result, output), None
+    where = kept_in(result, spill)
+    entry = _entry(result, _trimmed(result, output, tokens))
+    entry["truncated"], entry["spill"] = True, where.path
+    return entry, Cut(where.id, where.path, where.body and body_of(result))
+
+
+def _trimmed(result: StepResult, output: dict[str, Json], tokens: int) -> dict[str, Json]:
+    """The output with its long texts and lists cut to shares of the tokens, small values whole."""
+    small = {key: value for key, value in output.items() if not isinstance(value, str | list)}
+    large: dict[str, Json] = {key: value for key, value in output.items() if isinstance(value, str | list)}
+    names = list(large)
+    demands = [Demand(_cost(large[name])) for name in names]
+    left = tokens - _cost(small) - 4 * len(names)
+    for name, share in zip(names, allot(max(0, left), demands), strict=True):
+        large[name] = _shorter(result, large[name], share)
+    return {key: small.get(key, large.get(key)) for key in output}
+
+
+def _shorter(result: StepResult, value: Any, tokens: int) -> Json:
+    if _cost(value) <= tokens:
+        return value
+    if isinstance(value, str):
+        text = cut(value, tokens, kind_of(result), head_share(result)).text
+        while text and _cost(text) > tokens:
+            text = cut(value, estimate(text, kind_of(result)) * 8 // 10, kind_of(result), head_share(result)).text
+        return text
+    kept: list[Json] = []
+    for item in cast("list[Json]", value):
+        tokens -= _cost(item) + 1
+        if tokens < 0:
+            break
+        kept.append(item)
+    return kept

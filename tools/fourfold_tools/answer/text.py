@@ -1,0 +1,164 @@
+"""The text form of a run: head line, problem line, one section per step, then the verification lines. Pure."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fourfold_tools.answer.cut import Piece, cut
+from fourfold_tools.answer.report import Delivered, RunReport
+from fourfold_tools.answer.words import body_of, head_share, header, kind_of, thousands
+from fourfold_tools.context.tokens import estimate
+from fourfold_tools.engine.budget import Demand, allot
+from fourfold_tools.model.output import FetchOutput, Image, ReadOutput
+from fourfold_tools.model.result import StepResult
+
+_ENOUGH_FOR_OBJECT = 2_000  # tokens of budget below which the verification object stays in the run's resource
+_SLACK = 8  # tokens for rounding each part up by itself
+_CUT_LINE = 60  # tokens kept free for the line that says what was cut
+_STATES = ("ok", "failed", "timed_out", "cancelled", "unknown", "skipped", "not_started")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A body that did not fit, and where the rest is: a file to write with `body`, or one that holds it already."""
+
+    id: str
+    path: str
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Text blocks in order (the run, its verification, signals), pictures, and the files that must be written."""
+
+    blocks: tuple[str, ...]
+    images: tuple[Image, ...]
+    cuts: tuple[Cut, ...]
+    tokens: int
+
+
+def render_text(report: RunReport, budget: int, spill: Callable[[str], str]) -> Answer:
+    """The answer within `budget` tokens. spill: the path of a step's spill file."""
+    signals = "\n".join(signal.line() for signal in report.signals)
+    widest = Delivered(budget, budget, budget)  # the verdict is rendered again with the true numbers, never longer
+    fixed = estimate(_verdict(report, widest, budget), "data") + estimate(signals, "data") + _SLACK
+    fixed += estimate(_head(report, budget, budget), "code")
+    sections = _sections(report, budget - fixed, spill)
+    used = fixed + sections.tokens
+    verdict = _verdict(report, Delivered(used, sections.bodies, sections.cut), budget)
+    blocks = [f"{_head(report, used, budget)}\n{sections.text}", verdict, *([signals] if signals else [])]
+    images = tuple(
+        r.output.image for r in report.results if isinstance(r.output, ReadOutput | FetchOutput) and r.output.image
+    )
+    return Answer(tuple(blocks), images, sections.cuts, used)
+
+
+def _verdict(report: RunReport, delivered: Delivered, budget: int) -> str:
+    verdict = report.verdict(delivered)
+    lines = "\n".join(verdict.lines)
+    if report.verified and budget >= _ENOUGH_FOR_OBJECT:
+        lines += "\n" + json.dumps(verdict.data(), ensure_ascii=False, separators=(",", ":"))
+    return lines
+
+
+def _head(report: RunReport, used: int, budget: int) -> str:
+    counts = Counter(state for _, state in report.submitted())
+    told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+    steps = f"{report.step_count} step{'s' if report.step_count != 1 else ''}: {told}"
+    spent = f"{thousands(used)} of {thousands(budget)} tokens"
+    return f"run {report.run} · {steps} · {report.wall_s:.2f} s · {spent} · {report.context.text()}"
+
+
+def _problems(results: Sequence[StepResult], most: int = 40) -> str:
+    """One line that names every step that is not ok; beyond `most` of a kind the number of the others."""
+    parts: list[str] = []
+    for state in _STATES[1:]:
+        names = [_problem(r) for r in results if r.state == state]
+        if names:
+            more = f" and {len(names) - most} more" if len(names) > most else ""
+            parts.append(f"{state}: {', '.join(names[:most])}{more}")
+    return " · ".join(parts)
+
+
+def _problem(result: StepResult) -> str:
+    if result.blocked_by:
+        return f"{result.id} ({', '.join(result.blocked_by)})"
+    return result.id if result.code is None or result.code == result.state else f"{result.id} {result.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sections:
+    """All sections as one text: its tokens, those of the bodies in it, and those that were cut away."""
+
+    text: str
+    tokens: int
+    bodies: int
+    cut: int
+    cuts: tuple[Cut, ...]
+
+
+def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _Sections:
+    """Problem line, then header and body of each step; where the headers alone do not fit, as many as do."""
+    problems = _problems(report.results)
+    left = budget - (estimate(problems, "data") + 1 if problems else 0)
+    shown, folded = _fold(report, left - _CUT_LINE)
+    heads = [header(r) for r in shown]
+    left -= sum(estimate(h, "code") + 1 for h in heads) + (_CUT_LINE if folded else 0)
+    bodies = [body_of(r) for r in shown]
+    costs = [estimate(body, kind_of(r)) + 1 for r, body in zip(shown, bodies, strict=True)]
+    demands = [Demand(cost, first=r.state != "ok", most=r.max_tokens) for r, cost in zip(shown, costs, strict=True)]
+    rows: list[str] = [problems] if problems else []
+    cuts: list[Cut] = []
+    given = 0
+    for result, head, body, tokens in zip(shown, heads, bodies, allot(left, demands), strict=True):
+        rows.append(head)
+        text, rest = _fit(result, body, tokens, spill) if body else ("", None)
+        given += estimate(text, kind_of(result)) + 1
+        rows += [text] if text else []
+        cuts += [rest] if rest else []
+    if folded:
+        whole = spill("answer")
+        rows.append(f"… {len(shown)} of {len(report.results)} sections shown; all of them: {whole}")
+        cuts.append(Cut("answer", whole, "\n".join(f"{header(r)}\n{body_of(r)}" for r in report.results)))
+    return _Sections("\n".join(rows), budget - left + given, given, max(0, sum(costs) - given), tuple(cuts))
+
+
+def _fold(report: RunReport, budget: int) -> tuple[list[StepResult], bool]:
+    """The results whose headers fit into half of the budget, problems first, in submission order."""
+    room = budget // 2
+    kept: list[StepResult] = []
+    for result in sorted(report.results, key=lambda r: (r.state == "ok", r.index)):
+        room -= estimate(header(result), "code") + 1
+        if room < 0:
+            break
+        kept.append(result)
+    kept.sort(key=lambda r: r.index)
+    return kept, len(kept) < len(report.results)
+
+
+def _fit(result: StepResult, body: str, tokens: int, spill: Callable[[str], str]) -> tuple[str, Cut | None]:
+    share, kind = head_share(result), kind_of(result)
+    piece = cut(body, tokens, kind, share)
+    if piece.whole:
+        return piece.text, None
+    where = kept_in(result, spill)
+    line = _cut_line(piece, where.path)
+    piece = cut(body, tokens - estimate(line, kind) - 1, kind, share)
+    line = _cut_line(piece, where.path)
+    if estimate(line, kind) > tokens:
+        return "", where
+    return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body)
+
+
+def _cut_line(piece: Piece, path: str) -> str:
+    part = "" if piece.shown or not piece.text else " and part of one"
+    return f"… {piece.shown:,}{part} of {piece.total:,} lines shown; all of it: {path}"
+
+
+def kept_in(result: StepResult, spill: Callable[[str], str]) -> Cut:
+    """The file that holds the whole output: the one that was read, the one it was streamed to, or a new one."""
+    source = getattr(result.output, "source", None) or getattr(result.output, "spill", None)
+    if isinstance(source, str) and source:
+        return Cut(result.id, source, None)
+    return Cut(result.id, spill(result.id), "new")

@@ -1,0 +1,112 @@
+"""What no run can beat: the most a speed-up can be, by width, by the graph and by the processors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fourfold_tools.mathver.evidence import Evidence
+from fourfold_tools.mathver.metrics import lower_bound, most_at_once, span, upper_bound
+from fourfold_tools.mathver.records import RunRecord, StepRecord
+
+# A step that computes for this share of its time alone counts as bound by the processor, wholly.
+CPU_BOUND = 0.8
+# Clocks of the journal, seconds.
+RESOLUTION_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Work T1, span T_inf and what they say about the run's seconds; basis: seconds `alone` or in the `run`."""
+
+    work_s: float
+    span_s: float
+    lower_s: float
+    upper_s: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest possible speed-ups: by lanes in use, by the graph (T1/T_inf), by the processors (None: no load).
+
+    cpu_bound: the work as a whole is bound by the processor.
+    """
+
+    by_width: float
+    by_graph: float
+    by_cpu: float | None
+    cpu_bound: bool
+
+    @property
+    def least(self) -> float:
+        """The smallest of the three."""
+        return min(self.by_width, self.by_graph, *([] if self.by_cpu is None else [self.by_cpu]))
+
+
+def weights(evidence: Evidence) -> Mapping[str, float]:
+    """Seconds per step: alone where anything was run alone, else as they were in the run."""
+    return evidence.alone_s if evidence.total else {s.id: s.duration_s or 0.0 for s in evidence.ran}
+
+
+def bounds(evidence: Evidence, width: float) -> Bounds:
+    """Work, span, and the lower (work and span law) and upper (Graham, Brent) bound of T_par."""
+    heavy = weights(evidence)
+    work_s, span_s = sum(heavy.values()), span(heavy, {s.id: s.deps for s in evidence.ran})
+    basis = "alone" if evidence.total else "run"
+    return Bounds(work_s, span_s, lower_bound(work_s, span_s, width), upper_bound(work_s, span_s, width), basis)
+
+
+def places(record: RunRecord, steps: Sequence[StepRecord]) -> int:
+    """The most steps that could be in work at once: a call's group takes one place but holds many steps."""
+    groups: dict[str, int] = {}
+    for step in steps:
+        name = f"step {step.id}" if step.group is None else f"group {step.group}"
+        groups[name] = groups.get(name, 0) + 1
+    return max(1, sum(sorted(groups.values(), reverse=True)[: max(1, record.max_parallel)]))
+
+
+def limits(record: RunRecord, evidence: Evidence, found: Bounds) -> Limits:
+    """The limits of this run's speed-up.
+
+    by_cpu is cores * T1 / C with the processor seconds C of the steps (a resource bound, `lower_bound` over the
+    class of processors): work that only computes cannot gain more than the cores, work that waits is not limited.
+    """
+    computing = _computing_s(record, evidence)
+    return Limits(
+        places(record, evidence.ran),
+        found.work_s / found.span_s if found.span_s > 0 else 1.0,
+        record.cores_eff * found.work_s / computing if computing > 0 else None,
+        computing >= CPU_BOUND * found.work_s,
+    )
+
+
+def _computing_s(record: RunRecord, evidence: Evidence) -> float:
+    """Processor seconds that the work needs at the least.
+
+    In a group less is computed than by its steps alone, so there the run's own figures count. Steps without
+    figures of their own work inside the server and are counted at its time, or, where that is unknown too, as if
+    they computed all their time.
+    """
+    known = unknown = 0.0
+    for step in evidence.ran:
+        alone_s = evidence.alone_s[step.id]
+        pair = evidence.pairs.get(step.id)
+        cpu_s = step.cpu_s if step.group or not pair or pair.seq_cpu_s is None else pair.seq_cpu_s
+        if cpu_s is None:
+            unknown += alone_s
+        else:
+            wholly = step.group is None and cpu_s >= CPU_BOUND * alone_s
+            known += max(cpu_s, alone_s) if wholly else cpu_s
+    return known + (unknown if record.server_cpu_s is None else min(unknown, record.server_cpu_s))
+
+
+def observed_width(steps: Sequence[StepRecord]) -> int:
+    """The most calls that were in work at once; a group is one from its first start to its last end."""
+    spans: dict[str, tuple[float, float]] = {}
+    for step in steps:
+        if step.started_s is None or step.duration_s is None:
+            continue
+        name = f"step {step.id}" if step.group is None else f"group {step.group}"
+        start, end = step.started_s, step.started_s + step.duration_s
+        known = spans.get(name, (start, end))
+        spans[name] = (min(known[0], start), max(known[1], end))
+    return most_at_once(spans.values(), RESOLUTION_S)

@@ -1,0 +1,271 @@
+"""The time line: T_par as measured against T_seq by the strongest method that the evidence bears."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fourfold_tools.mathver import metrics
+from fourfold_tools.mathver.checks import Check, Verdict, judge, not_applicable
+from fourfold_tools.mathver.estimate import Interval
+from fourfold_tools.mathver.evidence import Evidence, Stratum, floor_s
+from fourfold_tools.mathver.figures import figure, pair
+from fourfold_tools.mathver.limits import RESOLUTION_S, Bounds, Limits, bounds, limits, observed_width, places
+from fourfold_tools.mathver.records import Method, RunRecord
+from fourfold_tools.model.output import Json
+
+BASELINE = "the same steps one at a time through the same code; the client's own parallel calls are not in it"
+
+# Share of the sequential time that may be known by bounds alone.
+MAX_BOUNDED = 0.2
+# Tolerance of the invariants beside the clock's resolution.
+TOLERANCE = 0.05
+# A graph whose work exceeds its span by less cannot gain anything worth a claim.
+MIN_PARALLELISM = 1.05
+# Mean share of the time in which some task waited for a processor while steps ran alone: not idle above it.
+IDLE_PRESSURE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class TimeComparison:
+    """Times in seconds; what nobody measured is None.
+
+    ci95: of the speed-up. sequential_range_s: between which bounds T_seq lies where it has no 95 % interval.
+    n: steps that ran; m: those run alone; excluded: id -> why only bounds are known of it.
+    p_max: calls that may run at once; p_mean: steps in work on average.
+    """
+
+    method: Method
+    sequential_s: float | None
+    parallel_s: float
+    speedup: float | None
+    parallel_efficiency: float | None
+    ci95: tuple[float, float] | None
+    sequential_range_s: tuple[float, float]
+    bounds: Bounds
+    limits: Limits
+    n: int
+    m: int
+    strata: tuple[Stratum, ...]
+    excluded: Mapping[str, str]
+    seed: int
+    p_max: int
+    p_mean: float | None
+    verdict: Verdict
+
+    @property
+    def gain_pct(self) -> int | None:
+        return None if self.speedup is None else metrics.gain_pct(self.speedup)
+
+    def data(self) -> dict[str, Json]:
+        found = self.bounds
+        kind = {"measured": "measured", "sampled": "estimated", "history": "history", "bounds": "missing"}[
+            self.method
+        ]
+        return {
+            "method": self.method,
+            "baseline": BASELINE,
+            "sequential_s": figure(self.sequential_s),
+            "parallel_s": figure(self.parallel_s),
+            "speedup": figure(self.speedup),
+            "gain_pct": self.gain_pct,
+            "parallel_efficiency": figure(self.parallel_efficiency),
+            "ci95": pair(self.ci95),
+            "sequential_range_s": pair(self.sequential_range_s),
+            "bounds": {
+                "work_s": figure(found.work_s),
+                "span_s": figure(found.span_s),
+                "lower_s": figure(found.lower_s),
+                "upper_s": figure(found.upper_s),
+                "basis": found.basis,
+            },
+            "speedup_limits": {
+                "width": figure(self.limits.by_width),
+                "graph": figure(self.limits.by_graph),
+                "processors": figure(self.limits.by_cpu),
+            },
+            "parallel_over_lower": figure(metrics.speedup(self.parallel_s, found.lower_s)),
+            "p_max": self.p_max,
+            "p_mean": figure(self.p_mean),
+            "n": self.n,
+            "m": self.m,
+            "strata": [{"name": s.name, "n": s.n, "m": s.m, "standing": s.standing} for s in self.strata],
+            "excluded": dict(self.excluded),
+            "seed": self.seed,
+            "basis": {"parallel_s": "measured", "sequential_s": kind, "speedup": kind, "bounds": found.basis},
+            **self.verdict.data(),
+        }
+
+
+def compare_times(record: RunRecord, evidence: Evidence, method: Method, seed: int) -> TimeComparison:
+    """The time section. `method` is the strongest that may be used; what the evidence does not bear is not used.
+
+    The interval is of T_seq under the conditions of the runs alone; T_par is this run's own wall time and has none.
+    """
+    used, total = _sequential(record, evidence, method)
+    width = places(record, evidence.ran)
+    found = bounds(evidence, width)
+    limit = limits(record, evidence, found)
+    factor = metrics.speedup(total.value, record.wall_s) if total else None
+    measured = used in {"measured", "sampled"}
+    ci95 = (total.low / record.wall_s, total.high / record.wall_s) if total and factor and measured else None
+    return TimeComparison(
+        method=used,
+        sequential_s=total.value if total else None,
+        parallel_s=record.wall_s,
+        speedup=factor,
+        parallel_efficiency=None if factor is None else metrics.parallel_efficiency(factor, width),
+        ci95=ci95,
+        sequential_range_s=_range(record, evidence, total),
+        bounds=found,
+        limits=limit,
+        n=len(evidence.ran),
+        m=sum(s.m for s in evidence.strata),
+        strata=evidence.strata,
+        excluded=evidence.excluded,
+        seed=seed,
+        p_max=record.max_parallel,
+        p_mean=metrics.speedup(sum(s.duration_s or 0.0 for s in evidence.ran), record.wall_s),
+        verdict=_verdict(record, evidence, used, factor, ci95, found, limit),
+    )
+
+
+def _sequential(record: RunRecord, evidence: Evidence, method: Method) -> tuple[Method, Interval | None]:
+    """The strongest method not above `method` that the evidence bears, and its T_seq."""
+    if method in {"measured", "sampled"} and evidence.total and evidence.bounded_share <= MAX_BOUNDED:
+        return ("sampled" if evidence.standing == "sampled" else "measured"), evidence.total
+    past = {h.stratum: h for h in record.history}
+    if method != "bounds" and evidence.ran and all(s.stratum in past for s in evidence.ran):
+        found = [past[s.stratum] for s in evidence.ran]
+        return "history", Interval(
+            sum(h.q50_s for h in found), sum(h.q10_s for h in found), sum(h.q90_s for h in found)
+        )
+    return "bounds", None
+
+
+def _range(record: RunRecord, evidence: Evidence, total: Interval | None) -> tuple[float, float]:
+    """Between which seconds T_seq lies: its interval, else from the floors to the seconds in the run."""
+    known = total or evidence.total
+    if known:
+        return known.low, known.high
+    floor = sum(floor_s(s, record.cores_eff) for s in evidence.ran)
+    return floor, max(floor, sum(s.duration_s or 0.0 for s in evidence.ran))
+
+
+def _verdict(
+    record: RunRecord,
+    evidence: Evidence,
+    method: Method,
+    factor: float | None,
+    ci95: tuple[float, float] | None,
+    found: Bounds,
+    limit: Limits,
+) -> Verdict:
+    invariants = _invariants(record, evidence)
+    if all(c.holds for c in invariants):
+        if len(evidence.ran) < 2:
+            return not_applicable("Fewer than two steps ran: nothing could run side by side.", invariants)
+        if record.max_parallel < 2 or found.work_s < MIN_PARALLELISM * found.span_s:
+            return not_applicable("The steps could only run one after the other.", invariants)
+    checks = [*invariants, *_evidence_checks(record, evidence, method)]
+    if factor and ci95:
+        checks += _claim_checks(record, factor, ci95, limit)
+        low, high = ci95
+        m, n = sum(s.m for s in evidence.strata), len(evidence.ran)
+        proven = f"{m} of {n} steps were run alone; the speed-up lies between {low:.2f} and {high:.2f} (95 %)."
+        return judge(checks, proven)
+    return judge(checks, "")
+
+
+def _invariants(record: RunRecord, evidence: Evidence) -> list[Check]:
+    """What must hold for any run; where it does not, the record is wrong and so is every number from it."""
+    ids = [s.id for s in record.steps]
+    slack = RESOLUTION_S + 0.01 * record.wall_s
+    inside = all(
+        (s.started_s or 0.0) >= -slack and (s.started_s or 0.0) + (s.duration_s or 0.0) <= record.wall_s + slack
+        for s in evidence.ran
+    )
+    width = observed_width(evidence.ran)
+    return [
+        Check("steps_unique", len(set(ids)) == len(ids), "INVALID", "A step stands twice in the record."),
+        Check("steps_inside_run", inside, "INVALID", "A step lies outside the run's own time."),
+        Check(
+            "width_respected",
+            width <= record.max_parallel,
+            "INVALID",
+            f"{width} calls ran at once where {record.max_parallel} were allowed.",
+        ),
+        Check("pairs_fit", not evidence.faults, "INVALID", "A run alone fits no step of the run, or one twice."),
+    ]
+
+
+def _evidence_checks(record: RunRecord, evidence: Evidence, method: Method) -> list[Check]:
+    """Whether what was run alone can stand for the whole."""
+    lost = set(record.chosen or ()) - set(evidence.pairs)
+    before = sum(p.before for p in evidence.pairs.values())
+    pressure = record.load_alone.cpu_mean if record.load_alone else None
+    measured = method in {"measured", "sampled"}
+    checks = [Check("run_alone", measured, "UNVERIFIED", _not_run_alone(evidence, method))]
+    if not evidence.pairs:
+        return checks
+    checks += [
+        Check(
+            "sample_complete",
+            not lost,
+            "UNVERIFIED",
+            f"{len(lost)} of {len(record.chosen or ())} steps that were drawn to run alone have no result.",
+        ),
+        Check(
+            "order_fair",
+            2 * before <= len(evidence.pairs),
+            "UNVERIFIED",
+            "Most runs alone came before the parallel run and warmed its caches.",
+        ),
+    ]
+    if pressure is not None:
+        idle = pressure <= IDLE_PRESSURE
+        reason = f"The machine was not idle while steps ran alone (processors short {pressure:.0%} of the time)."
+        checks.append(Check("idle_machine", idle, "UNVERIFIED", reason))
+    return checks
+
+
+def _not_run_alone(evidence: Evidence, method: Method) -> str:
+    if method == "history":
+        return "The sequential time comes from earlier runs; nothing was run alone for this one."
+    if not evidence.pairs:
+        return "Nothing was run one at a time, so the sequential time is unknown."
+    share = evidence.bounded_share
+    return f"Steps not measured alone may hold {share:.0%} of the sequential time; {MAX_BOUNDED:.0%} is the limit."
+
+
+def _claim_checks(record: RunRecord, factor: float, ci95: tuple[float, float], limit: Limits) -> list[Check]:
+    """Whether the gain is possible, and whether the interval bears it."""
+    low, high = ci95
+    loose = 1 + TOLERANCE + RESOLUTION_S / record.wall_s
+    most, cpu = limit.least, limit.by_cpu
+    return [
+        Check(
+            "gain_possible",
+            low <= most * loose,
+            "INVALID",
+            f"A speed-up of {low:.2f} or more cannot be: width, graph and processors allow {most:.2f}.",
+        ),
+        Check(
+            "within_schedule",
+            factor <= min(limit.by_width, limit.by_graph) * loose,
+            "UNVERIFIED",
+            f"The speed-up of {factor:.2f} is above what width and graph allow ({most:.2f}); the sample is uneven.",
+        ),
+        # No tolerance for what only computes: a gain above the cores is the claim that is so often made up.
+        Check(
+            "within_processors",
+            cpu is None or factor <= cpu * (1 if limit.cpu_bound else loose),
+            "UNVERIFIED",
+            f"The processors allow a speed-up of {cpu or 0:.2f} for this work, less than the {factor:.2f} found.",
+        ),
+        Check("not_slower", high > 1, "INVALID", f"Running in parallel was no faster (speed-up {high:.2f} at most)."),
+        Check(
+            "gain_supported",
+            low > 1,
+            "UNVERIFIED",
+            f"The speed-up lies between {low:.2f} and {high:.2f} (95 %): no gain is not ruled out.",
+        ),
+    ]

@@ -1,0 +1,210 @@
+"""bash: a command in a shell of its own, its output as the client shows it, and nothing left when it has ended."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import IO, Literal
+
+import anyio
+
+from fourfold_config.settings import Bash
+from fourfold_tools.errors import Contention, FourfoldError, InvalidRequest, NotFound
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.output import BashOutput, as_list
+from fourfold_tools.model.request import AnyStep, BashStep, Reference
+from fourfold_tools.model.result import Failure, Outcome
+from fourfold_tools.ops.base import Call, ResourceClass, literal
+from fourfold_tools.ops.capture import Capture
+from fourfold_tools.ops.environment import Environment
+from fourfold_tools.ops.exit_status import is_answer
+from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
+from fourfold_tools.ops.workspace import Workspace
+
+# What the client shows where a command printed nothing, and the exit code that it gives one whose time was up.
+_SILENT = "(Bash completed with no output)"
+_TIMED_OUT = 143
+# Seconds to read on when a command has ended: its pipes end with its last process, unless one could not be killed.
+_DRAIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """A command ready to start."""
+
+    argv: Sequence[str]
+    cwd: str
+    env: Mapping[str, str]
+    stdin: str | None
+
+
+class BashOp:
+    """Runs commands. Once it is made, the variables that commands must not see are blank in /proc/self/environ."""
+
+    resource: ResourceClass = "process"
+    group_size: int = 1
+
+    def __init__(
+        self,
+        settings: Bash,
+        workspace: Workspace,
+        spawner: Spawner,
+        classify: Callable[[str, str], Effects],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._workspace = workspace
+        self._spawner = spawner
+        self._classify = classify
+        self._clock = clock
+        self._bash = shutil.which("bash") or "/bin/sh"
+        self._environment = Environment(settings.env_hide, settings.env_keep)
+        self._environment.conceal()
+
+    def group_key(self, call: Call) -> Hashable | None:
+        return None
+
+    def effects(self, step: AnyStep) -> Effects:
+        """The effects of the text in its folder; unknown where a reference names the folder."""
+        cwd = _step(step).cwd
+        if isinstance(cwd, Reference):
+            return Effects(known=False, note="its folder comes from a reference")
+        return self._classify(_step(step).command, self._workspace.absolute(cwd or "."))
+
+    def host(self, step: AnyStep) -> str | None:
+        return None
+
+    async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        return [await self._run(call) for call in calls]
+
+    async def _run(self, call: Call) -> Outcome:
+        began = self._clock()
+        try:
+            outcome = await self._execute(call, self._launch(_step(call.step)))
+        except FourfoldError as exc:
+            outcome = Outcome(Failure.of(exc))
+        return replace(outcome, duration_s=self._clock() - began)
+
+    def _launch(self, step: BashStep) -> _Launch:
+        """The command as a program with arguments; what a step hands over is never pasted into the text."""
+        cwd = self._workspace.folder(None if step.cwd is None else literal(step.cwd))
+        args = [] if step.args is None else [_text(arg) for arg in as_list(step.args)]
+        extra = {name: _text(value) for name, value in (step.env or {}).items()}
+        return _Launch(
+            [self._shell(step.shell), "-c", step.command, "fourfold", *args],
+            cwd,
+            self._environment.of(os.environ, cwd, extra),
+            None if step.stdin is None else _text(step.stdin),
+        )
+
+    def _shell(self, named: str | None) -> str:
+        if named is None:
+            return self._bash
+        found = named if os.path.isabs(named) else shutil.which(named)
+        if found is None:
+            raise NotFound(f"no such shell on PATH: {named}")
+        return os.path.abspath(found)
+
+    async def _execute(self, call: Call, launch: _Launch) -> Outcome:
+        deadline = anyio.current_time() + call.timeout_s
+        child: Child | None = None
+        with _stdin(launch.stdin) as stdin, anyio.CancelScope(deadline=deadline):
+            child = await self._spawner.start(launch.argv, cwd=launch.cwd, env=launch.env, stdin=stdin)
+        if child is None:
+            return Outcome(Failure("timed_out", f"timed out after {call.timeout_s:g} s, before it could start"))
+        async with child:
+            capture = Capture(self._settings.max_output_bytes, call.spill, self._settings.max_spill_bytes)
+            try:
+                end, in_time = await self._watch(child, capture, deadline)
+            except anyio.get_cancelled_exc_class():
+                capture.discard()
+                raise
+        if isinstance(end, Contention):
+            return Outcome(replace(Failure.of(end), output=_output(capture, "", None)))
+        result = _result(launch, end.code, capture) if in_time else _out_of_time(call, capture)
+        return Outcome(result, cpu_s=end.cpu_s, max_rss_bytes=end.max_rss_bytes)
+
+    async def _watch(self, child: Child, capture: Capture, deadline: float) -> tuple[Exit | Contention, bool]:
+        """Take in what the command prints until it has ended; also whether that was in time."""
+        async with anyio.create_task_group() as writing:
+            writing.start_soon(capture.write)
+            async with capture, anyio.create_task_group() as reading:
+                reading.start_soon(_drain, child.stdout, "stdout", capture)
+                if child.stderr is not None:
+                    reading.start_soon(_drain, child.stderr, "stderr", capture)
+                ended = await self._end(child, deadline)
+                reading.cancel_scope.deadline = anyio.current_time() + _DRAIN_S
+        return ended
+
+    async def _end(self, child: Child, deadline: float) -> tuple[Exit | Contention, bool]:
+        try:
+            with anyio.CancelScope(deadline=deadline):
+                return await child.wait(), True
+            await child.kill(self._settings.grace_s)
+            return await child.wait(), False
+        except Contention as exc:  # as a value: raised, the task group would wrap it
+            return exc, True
+
+
+def _step(step: AnyStep) -> BashStep:
+    assert isinstance(step, BashStep)
+    return step
+
+
+def _text(value: object) -> str:
+    """An argument of a ready call as one string; a number is written as Python writes it."""
+    if not isinstance(value, str | int | float):
+        raise InvalidRequest(f"expected a string or a number, got {type(value).__name__}")
+    return str(value)
+
+
+@contextmanager
+def _stdin(text: str | None) -> Iterator[int | None]:
+    """A descriptor from which a program reads the text: memory on Linux, else a file without a name."""
+    if text is None:
+        yield None
+        return
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as exc:
+        raise InvalidRequest(f"stdin is not text: {exc.reason}") from exc
+    with _memory() as file:
+        try:
+            file.write(data)
+            file.seek(0)
+        except OSError as exc:
+            raise Contention(f"no room for stdin: {exc.strerror}") from exc
+        yield file.fileno()
+
+
+def _memory() -> IO[bytes]:
+    return os.fdopen(os.memfd_create("stdin"), "wb+", 0) if sys.platform == "linux" else tempfile.TemporaryFile()
+
+
+async def _drain(descriptor: int, stream: Literal["stdout", "stderr"], capture: Capture) -> None:
+    while data := await read_some(descriptor):
+        await capture.add(stream, data)
+
+
+def _result(launch: _Launch, code: int, capture: Capture) -> BashOutput | Failure:
+    shell, _, command = launch.argv[:3]
+    if code == 0 or (code == 1 and is_answer(command, shell, said_error=capture.stderr() != "")):
+        output = _output(capture, "", code)
+        return output if output.merged else replace(output, merged=_SILENT)
+    return Failure("exit_status", f"exit {code}", _output(capture, f"Exit code {code}", code))
+
+
+def _out_of_time(call: Call, capture: Capture) -> Failure:
+    first = f"Exit code {_TIMED_OUT}\nCommand timed out after {call.timeout_s:g}s"
+    return Failure("timed_out", f"timed out after {call.timeout_s:g} s", _output(capture, first, _TIMED_OUT))
+
+
+def _output(capture: Capture, first: str, code: int | None) -> BashOutput:
+    """What was printed, below the lines that the client puts first."""
+    merged, dropped = capture.merged()
+    body = "\n".join(part for part in (first, merged) if part)
+    return BashOutput(body, capture.stdout(), capture.stderr(), code, dropped, capture.spill)

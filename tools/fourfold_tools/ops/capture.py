@@ -1,0 +1,222 @@
+"""A capture: what a command printed, head and tail within bounds, streamed to a file where it is too much to hold."""
+
+import codecs
+import copy
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import aiofiles
+import anyio
+
+# Merged bytes from which on the output also goes to a file, so that all of it can be read.
+SPILL_FROM = 262_144
+# Pieces of at most 64 KiB that may wait for the disk; then the command waits too.
+_WAITING = 16
+# How far from a cut a line's end is looked for, so that whole lines stand on both sides.
+_LINE_BYTES = 4096
+# Bytes that are decoded at once where some are not UTF-8, and windows of such that are decoded with care.
+_WINDOW = 4096
+_CAREFUL_WINDOWS = 64
+_BYTEWISE = "".join(chr(b) if b < 128 else "\ufffd" for b in range(256))
+
+
+class HeadTail:
+    """The first and the last half of a bound of bytes; what lies between is counted."""
+
+    def __init__(self, bound: int) -> None:
+        self._half = bound // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.total = 0
+
+    def add(self, data: bytes) -> None:
+        self.total += len(data)
+        room = self._half - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:] if room else data
+        if len(self._tail) >= 2 * self._half:
+            del self._tail[: -self._half]
+
+    def head(self) -> bytes:
+        return bytes(self._head)
+
+    def text(self) -> tuple[str, int]:
+        """What was kept, and how many bytes were not: one line in the text says so."""
+        if self.total <= 2 * self._half:
+            return decode(bytes(self._head + self._tail)), 0
+        head = self._head[: _last_line_end(self._head)]
+        tail = self._tail[len(self._tail) - self._half :]
+        tail = tail[_first_line_start(tail) :]
+        dropped = self.total - len(head) - len(tail)
+        mark = f"… {dropped:,} bytes not kept …\n"
+        first = decode(bytes(head))
+        return first + ("" if first.endswith("\n") else "\n") + mark + decode(bytes(tail)), dropped
+
+
+class Capture:
+    """What a command prints, in order of arrival; `bound` bytes of each text are kept.
+
+    Used as an async context manager while the command runs; `write` runs beside it and takes the output to the
+    file. Mutable: the kept bytes, and `fault`, which says why the file is missing or incomplete.
+    """
+
+    def __init__(self, bound: int, spill: Path, max_spill_bytes: int) -> None:
+        self._merged = HeadTail(bound)
+        self._stderr = HeadTail(bound)
+        self._stdout: HeadTail | None = None  # None: nothing on stderr so far, so stdout is all there is
+        self._spill_from = min(SPILL_FROM, bound // 2)
+        self._path = spill
+        self._max_spill_bytes = max_spill_bytes
+        self._send, self._receive = anyio.create_memory_object_stream[bytes](_WAITING)
+        self._spilling = False
+        self._opened = False
+        self.fault = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._send.close()
+
+    async def add(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
+        """Take a piece; waits while the disk is behind."""
+        if stream == "stderr" and self._stdout is None:
+            self._stdout = copy.deepcopy(self._merged)
+        self._merged.add(data)
+        if stream == "stderr":
+            self._stderr.add(data)
+        elif self._stdout is not None:
+            self._stdout.add(data)
+        if self._spilling:
+            await self._send.send(data)
+        elif self._merged.total > self._spill_from:
+            self._spilling = True
+            before = self._merged.total - len(data)
+            await self._send.send(self._merged.head()[:before] + data)
+
+    async def write(self) -> None:
+        """Write what comes to the file until the context is left; a disk that fails does not stop the command."""
+        with self._receive, anyio.CancelScope(shield=True):  # it ends with the context, and closes its file first
+            try:
+                await self._write()
+            except OSError as exc:
+                self.fault = exc.strerror or type(exc).__name__
+            async for _ in self._receive:
+                pass
+
+    async def _write(self) -> None:
+        left = self._max_spill_bytes
+        async for first in self._receive:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            async with aiofiles.open(self._path, "wb", opener=_private) as file:
+                self._opened = True
+                await file.write(first[:left])
+                left -= len(first)
+                while left >= 0 and (data := await self._next()):
+                    await file.write(data[:left])
+                    left -= len(data)
+            if left < 0:
+                self.fault = f"it holds the first {self._max_spill_bytes:,} bytes"
+            return
+
+    async def _next(self) -> bytes:
+        """All that waits, at least one piece; b"" at the end."""
+        try:
+            pieces = [await self._receive.receive()]
+            while len(pieces) < _WAITING:
+                pieces.append(self._receive.receive_nowait())
+        except anyio.EndOfStream:
+            return b""
+        except anyio.WouldBlock:
+            pass
+        return b"".join(pieces)
+
+    def discard(self) -> None:
+        """Remove the file: the step was cancelled and leaves nothing."""
+        if self._opened:
+            self._path.unlink(missing_ok=True)
+
+    @property
+    def spill(self) -> str | None:
+        """The file with the merged output, where there is one."""
+        return str(self._path) if self._opened else None
+
+    def merged(self) -> tuple[str, int]:
+        """The merged text without its last line ends, and how many bytes were not kept."""
+        text, dropped = self._merged.text()
+        text = text.rstrip("\n")
+        if self.fault:
+            text += f"\n… {self._path} is not complete: {self.fault} …"
+        return text, dropped
+
+    def stdout(self) -> str:
+        return (self._merged if self._stdout is None else self._stdout).text()[0]
+
+    def stderr(self) -> str:
+        return self._stderr.text()[0]
+
+
+def decode(data: bytes) -> str:
+    """UTF-8; bytes that are none as `\\xNN`, and as U+FFFD where they are many.
+
+    The replacing decoders run at a twentieth of the strict one's speed, so they get only what needs them, and
+    data that is no text at all gets a table.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    parts: list[str] = []
+    careful = 0
+    start = 0
+    while start < len(data):
+        end = _boundary(data, min(start + _WINDOW, len(data)))
+        window = data[start:end]
+        try:
+            parts.append(window.decode("utf-8"))
+        except UnicodeDecodeError:
+            careful += 1
+            if careful <= _CAREFUL_WINDOWS:
+                parts.append(window.decode("utf-8", "backslashreplace"))
+            else:
+                parts.append(codecs.charmap_decode(window, "strict", _BYTEWISE)[0])
+        start = end
+    return "".join(parts)
+
+
+def _boundary(data: bytes, end: int) -> int:
+    """The last place at or up to three bytes before `end` where no character is cut."""
+    for place in range(end, max(end - 4, 0), -1):
+        if place == len(data) or data[place] & 0xC0 != 0x80:
+            return place
+    return end
+
+
+def _last_line_end(head: bytearray) -> int:
+    end = head.rfind(b"\n", max(0, len(head) - _LINE_BYTES))
+    return _cut(head) if end < 0 else end + 1
+
+
+def _cut(head: bytearray) -> int:
+    """The length of `head` without a character that its end cuts."""
+    for back in range(1, min(4, len(head)) + 1):
+        byte = head[-back]
+        if byte & 0xC0 != 0x80:
+            width = 1 if byte < 0xC0 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(head) - back if width > back else len(head)
+    return len(head)
+
+
+def _first_line_start(tail: bytearray) -> int:
+    end = tail.find(b"\n", 0, _LINE_BYTES)
+    if end >= 0:
+        return end + 1
+    return next((n for n in range(min(4, len(tail))) if tail[n] & 0xC0 != 0x80), 0)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,251 @@
+"""The combined search: many patterns in one pass over the files, and for each the very lines it finds alone."""
+
+import os
+import re
+import sys
+import tempfile
+from bisect import bisect_right
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import IO, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from fourfold_tools.ops.hits import FileHits, Line, parse_lines, path_order
+from fourfold_tools.ops.ripgrep import MAX_PATTERN_BYTES, Ended, Ripgrep, Scope, Tap
+
+# Letters that mean something to ripgrep's regex syntax outside of classes.
+_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
+# Read otherwise, or somewhere else, when they do not stand alone: the end of the searched text (`\A`, `\z`), a
+# line end, flags other than (?i), groups with names (two may have the same), word boundaries with braces.
+_ALONE = re.compile(r"\\[Az]|\\n|\\x0|\\u0|\\U0|\\x\{|\\u\{|\\U\{|\(\?(?!:|i\)|i:)|\\b\{|[\n\0]")
+# The only letters beyond ASCII that equal an ASCII letter when case is ignored (Unicode simple case folding).
+_FOLDED = ((b"\xe2\x84\xaa", b"k"), (b"\xc5\xbf", b"s"))
+_SMALL_BYTES = 262_144
+_MAX_PASSES = 3
+_TESTS_AT_ONCE = 2
+
+_A = TypeVar("_A")
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Share:
+    """What one pattern of a group got; mutable while the group runs.
+
+    files: its hits, ordered by path; None: it has to run alone. common: it is known to have more lines than
+    `common_lines`, so that running it alone may go straight to the ordered search.
+    """
+
+    files: list[FileHits] | None = None
+    common: bool = False
+
+
+@dataclass(slots=True)
+class Shares:
+    """The shares in the order of the patterns, and what the passes took and complained of together."""
+
+    shares: list[Share]
+    ended: Ended = field(default_factory=Ended)
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """max_bytes of combined output; what passes it is searched one by one.
+
+    common_lines: a pattern with more lines than this in the output so far is left to run alone, where it stops
+    early, and the others are combined anew; None: no pattern stops early.
+    """
+
+    max_bytes: int
+    common_lines: int | None
+
+
+class Candidates:
+    """Lines that match at least one pattern of a group, to be given back to the patterns that they match."""
+
+    def __init__(self, files: Sequence[FileHits]) -> None:
+        self._files = files
+        self._lines = [(i, line) for i, file in enumerate(files) for line in file.lines if line.kind == "match"]
+        self._texts = [line.text for _, line in self._lines]
+        self.text = b"".join([text + b"\n" for text in self._texts])
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def literal(self, needle: str) -> list[int]:
+        return _lines_with(self.text, self._texts, needle.encode())
+
+    def folded(self, needle: str) -> list[int]:
+        """Lines that hold an ASCII text in any case."""
+        texts = [_fold(text) for text in self._texts]
+        return _lines_with(b"".join([text + b"\n" for text in texts]), texts, _fold(needle.encode()))
+
+    def pick(self, indices: Sequence[int]) -> list[FileHits]:
+        """The chosen lines file by file; a note is about the file, so it follows wherever the file has a line."""
+        picked: dict[int, list[Line]] = {}
+        for index in indices:
+            owner, line = self._lines[index]
+            picked.setdefault(owner, []).append(line)
+        for owner, lines in picked.items():
+            note = self._files[owner].note
+            lines.extend([note] if note else [])
+        return [FileHits(self._files[owner].path, lines) for owner, lines in picked.items()]
+
+
+class Combined:
+    """Searches for groups of patterns; every line that it gives to a pattern was judged by ripgrep or by bytes.
+
+    One pass prints the lines that match any pattern. Which patterns a line matches is then decided exactly: a
+    literal is looked for in the line's bytes, for a regex ripgrep itself reads the candidate lines again (the
+    submatches of `--json` do not tell: the leftmost alternative hides the others).
+    """
+
+    def __init__(self, ripgrep: Ripgrep, threads: anyio.CapacityLimiter) -> None:
+        self._ripgrep = ripgrep
+        self._threads = threads
+
+    async def search(self, scope: Scope, patterns: Sequence[str], bounds: Bounds) -> Shares:
+        """A share for each pattern of a search without context and not across lines.
+
+        Raises:
+            Unsupported, Contention: there is no ripgrep; out of processes.
+        """
+        result = Shares([Share() for _ in patterns])
+        todo = [i for i, pattern in enumerate(patterns) if can_join(pattern, fixed=scope.fixed)]
+        # Each pass either settles all that is left, or drops patterns that must run alone, or gives up.
+        for _ in range(_MAX_PASSES):
+            if len(todo) < 2 or sum(len(patterns[i].encode()) for i in todo) > MAX_PATTERN_BYTES:
+                break
+            left = await self._pass(scope, patterns, todo, bounds, result)
+            if len(left) == len(todo):
+                break
+            todo = left
+        return result
+
+    async def _pass(
+        self, scope: Scope, patterns: Sequence[str], todo: list[int], bounds: Bounds, result: Shares
+    ) -> list[int]:
+        """Search for the patterns `todo` at once; gives those that another pass may settle, all of them: none can."""
+        tap = Tap(bounds.max_bytes)
+        ended = await self._ripgrep.search(scope, [patterns[i] for i in todo], ("--line-number",), tap)
+        _add(result.ended, ended)
+        if ended.refusal:
+            refused = await self._test_all(scope, [(i, patterns[i]) for i in todo], b"", result.ended)
+            return [i for i in todo if refused[i] is not None]
+        if tap.full and bounds.common_lines is None:
+            return todo
+        files = await self._off_loop(len(tap.data), _parse, tap.data)
+        if any(file.named_binary for file in files):
+            return todo
+        candidates = Candidates(files)
+        found = await self._attribute(scope, [(i, patterns[i]) for i in todo], candidates, result.ended)
+        if any(indices is None for indices in found.values()):
+            # `[a` and `b]` are one valid class when they are joined: the pass has looked for something else.
+            return [i for i in todo if found[i] is not None]
+        for i, indices in found.items():
+            if tap.full:
+                result.shares[i].common = len(indices or ()) > (bounds.common_lines or 0)
+            else:
+                result.shares[i].files = candidates.pick(indices or ())
+        return [i for i in todo if tap.full and not result.shares[i].common]
+
+    async def _attribute(
+        self, scope: Scope, patterns: Sequence[tuple[int, str]], candidates: Candidates, ended: Ended
+    ) -> dict[int, list[int] | None]:
+        """For each pattern the candidate lines that it matches, by index; None: ripgrep refuses it."""
+        found: dict[int, list[int] | None] = {}
+        regexes: list[tuple[int, str]] = []
+        for i, pattern in patterns:
+            if not is_literal(pattern, scope.fixed) or (scope.ignore_case and not pattern.isascii()):
+                regexes.append((i, pattern))
+                continue
+            find = candidates.folded if scope.ignore_case else candidates.literal
+            found[i] = await self._off_loop(len(candidates.text), find, pattern)
+        return found | await self._test_all(scope, regexes, candidates.text, ended)
+
+    async def _test_all(
+        self, scope: Scope, patterns: Sequence[tuple[int, str]], text: bytes, ended: Ended
+    ) -> dict[int, list[int] | None]:
+        """For each pattern the lines of a text that ripgrep finds, counted from 0; None: it refuses the pattern."""
+        found: dict[int, list[int] | None] = {}
+        limiter = anyio.CapacityLimiter(_TESTS_AT_ONCE)
+
+        async def test(i: int, pattern: str) -> None:
+            async with limiter:
+                tap = Tap(sys.maxsize)
+                with _lines_file(text) as descriptor:
+                    one = await self._ripgrep.test(scope, pattern, descriptor, tap)
+                found[i] = None if one.refusal else [int(n) - 1 for n in re.findall(rb"(?m)^(\d+):", tap.data)]
+                one.errors.clear()
+                _add(ended, one)
+
+        async with anyio.create_task_group() as tasks:
+            for i, pattern in patterns:
+                tasks.start_soon(test, i, pattern)
+        return found
+
+    async def _off_loop(self, size: int, work: Callable[[_A], _T], argument: _A) -> _T:
+        """Work on many bytes is done in a thread; a hop costs more than work on few."""
+        if size <= _SMALL_BYTES:
+            return work(argument)
+        return await anyio.to_thread.run_sync(work, argument, limiter=self._threads)
+
+
+def is_literal(pattern: str, fixed: bool) -> bool:
+    """Whether a pattern stands for itself, letter by letter."""
+    return fixed or _META.search(pattern) is None
+
+
+def can_join(pattern: str, fixed: bool) -> bool:
+    """Whether a pattern means the same among others, and the same again for a line without its file.
+
+    What looks harmless and is refused by ripgrep all the same is found out by the test of each pattern alone.
+    """
+    return not ("\n" in pattern or "\0" in pattern or (not fixed and _ALONE.search(pattern)))
+
+
+def _parse(output: bytearray) -> list[FileHits]:
+    return sorted(parse_lines(bytes(output)), key=lambda file: path_order(file.path))
+
+
+def _add(total: Ended, one: Ended) -> None:
+    total.errors += one.errors
+    total.cpu_s += one.cpu_s
+    total.max_rss_bytes = max(total.max_rss_bytes, one.max_rss_bytes)
+
+
+def _lines_with(text: bytes, lines: Sequence[bytes], needle: bytes) -> list[int]:
+    """Indices of the lines that hold the needle, which has no line end: a search from hit to hit, not per line."""
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    found: list[int] = []
+    at = text.find(needle) if lines else -1
+    while 0 <= at < len(text):
+        found.append(bisect_right(starts, at) - 1)
+        at = text.find(needle, starts[found[-1] + 1])
+    return found
+
+
+def _fold(text: bytes) -> bytes:
+    for letter, plain in _FOLDED:
+        text = text.replace(letter, plain)
+    return text.lower()
+
+
+@contextmanager
+def _lines_file(text: bytes) -> Generator[int]:
+    """A descriptor that gives a text from its start; in memory where the system can."""
+    with _nameless_file() as file:
+        file.write(text)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _nameless_file() -> IO[bytes]:
+    if sys.platform == "linux":
+        return open(os.memfd_create("lines"), "w+b")
+    return tempfile.TemporaryFile()

@@ -1,0 +1,294 @@
+"""grep: lines, files or counts by pattern, found by ripgrep; patterns over one tree share one pass."""
+
+import os
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeVar, TypeVarTuple, cast
+
+import anyio
+import anyio.to_thread
+
+from fourfold_config.settings import Grep
+from fourfold_tools.errors import FourfoldError, InvalidRequest, TimedOut
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.output import GrepOutput
+from fourfold_tools.model.request import AnyStep, GrepStep, Reference
+from fourfold_tools.model.result import Failure, Outcome
+from fourfold_tools.ops.base import Call, ResourceClass, literal
+from fourfold_tools.ops.combined import Bounds, Combined, Share, Shares
+from fourfold_tools.ops.hits import (
+    FileHits,
+    Page,
+    content_page,
+    counts_page,
+    files_page,
+    parse_counts,
+    parse_lines,
+    parse_names,
+    path_order,
+    shown_path,
+)
+from fourfold_tools.ops.process import Spawner
+from fourfold_tools.ops.ripgrep import Ended, Ripgrep, Scope, Tap
+from fourfold_tools.ops.roots import search_roots, tree_patterns
+from fourfold_tools.ops.workspace import Workspace
+
+_FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
+# ripgrep uses every core by itself: two searches at once fill the gaps at their ends, more only crowd each other.
+_ALONE_AT_ONCE = 2
+# Bytes of combined output per pattern and line that one search may stop at, and per pattern where none stops.
+_BYTES_PER_LINE = 128
+_BYTES_PER_PATTERN = 65_536
+
+_T = TypeVar("_T")
+_Arguments = TypeVarTuple("_Arguments")
+
+
+@dataclass(slots=True)
+class _Printed:
+    """What a search has printed so far; mutable, so that it is there when the time runs out.
+
+    complete: these are all hits, in any order of the files; else the first ones, ordered by path.
+    """
+
+    tap: Tap = field(default_factory=lambda: Tap(0))
+    complete: bool = False
+    ended: Ended = field(default_factory=Ended)
+
+
+class GrepOp:
+    """Searches with ripgrep's own rules: hidden files unless told otherwise, `.gitignore` inside a repository,
+    never `.git`, linked files and folders only where they are named."""
+
+    resource: ResourceClass = "cpu"
+    group_size: int = 128
+
+    def __init__(self, settings: Grep, workspace: Workspace, spawner: Spawner) -> None:
+        self._settings = settings
+        self._workspace = workspace
+        self._ripgrep = Ripgrep(spawner, workspace.cwd)
+        self._threads = anyio.CapacityLimiter(2)
+        self._combined = Combined(self._ripgrep, self._threads)
+
+    def group_key(self, call: Call) -> Hashable | None:
+        step = _step(call.step)
+        if step.multiline or any(_context(step)):
+            return None
+        path = tuple(step.path) if isinstance(step.path, list) else step.path
+        look = (path, step.glob, step.type, step.hidden, step.no_ignore)
+        return ("grep", *look, step.ignore_case, step.fixed, step.mode, step.head_limit, step.offset, step.timeout_s)
+
+    def effects(self, step: AnyStep) -> Effects:
+        path = _step(step).path
+        if isinstance(path, Reference):
+            return Effects(read_only=True)
+        return Effects(tree_patterns(self._workspace, _paths(path) or ["."]), read_only=True)
+
+    def host(self, step: AnyStep) -> str | None:
+        return None
+
+    async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        if len(calls) == 1:
+            return [await self._alone(calls[0])]
+        shares = await self._combine(calls)
+        outcomes = await self._show_shares(calls, shares)
+        limiter = anyio.CapacityLimiter(_ALONE_AT_ONCE)
+
+        async def alone(i: int) -> None:
+            async with limiter:
+                began = time.monotonic()
+                outcome = await self._alone(calls[i], common=shares.shares[i].common)
+                outcomes[i] = replace(outcome, duration_s=time.monotonic() - began)
+
+        async with anyio.create_task_group() as tasks:
+            for i in range(len(calls)):
+                if i not in outcomes:
+                    tasks.start_soon(alone, i)
+        return [outcomes[i] for i in range(len(calls))]
+
+    async def _combine(self, calls: Sequence[Call]) -> Shares:
+        """The shares of calls that differ in their patterns only; empty ones where the combined search fails.
+
+        What fails for all fails again in each call's own search, which then says so.
+        """
+        began = time.monotonic()
+        shares = Shares([Share() for _ in calls])
+        with suppress(FourfoldError), anyio.move_on_after(min(call.deadline for call in calls) - began):
+            scope = await self._scope(_step(calls[0].step))
+            patterns = [literal(_step(call.step).pattern) for call in calls]
+            shares = await self._combined.search(scope, patterns, self._bounds(_step(calls[0].step), len(calls)))
+        shares.duration_s = time.monotonic() - began
+        return shares
+
+    def _bounds(self, step: GrepStep, patterns: int) -> Bounds:
+        end = self._page(step).end
+        if step.mode != "content":
+            wanted, common_lines = patterns * _BYTES_PER_PATTERN, None
+        elif end is None:
+            wanted, common_lines = self._settings.max_combined_bytes, None
+        else:
+            common_lines = self._counted(end)
+            wanted = patterns * common_lines * _BYTES_PER_LINE
+        return Bounds(min(wanted, self._settings.max_combined_bytes), common_lines)
+
+    def _counted(self, end: int) -> int:
+        """Lines up to which a search that may stop at `end` goes on, so that its count is exact."""
+        return max(end, self._settings.counted_lines)
+
+    async def _show_shares(self, calls: Sequence[Call], shares: Shares) -> dict[int, Outcome]:
+        """The outcomes of the calls that got a share, by index; each took its part of the common time."""
+        outputs: dict[int, GrepOutput] = {}
+        for i, share in enumerate(shares.shares):
+            if share.files is not None:
+                shown = await self._in_thread(self._show_share, _step(calls[i].step), share.files)
+                outputs[i] = shown
+        n = max(1, len(outputs))
+        return {
+            i: Outcome(
+                _with_unreadable(output, shares.ended),
+                duration_s=shares.duration_s / n,
+                cpu_s=shares.ended.cpu_s / n,
+                max_rss_bytes=shares.ended.max_rss_bytes,
+            )
+            for i, output in outputs.items()
+        }
+
+    async def _alone(self, call: Call, *, common: bool = False) -> Outcome:
+        """Search for one pattern; common: it is known to have more lines than are counted."""
+        step = _step(call.step)
+        printed = _Printed()
+        try:
+            with anyio.move_on_after(call.deadline - time.monotonic()):
+                await self._search(await self._scope(step), step, common, printed)
+                output = await self._in_thread(self._show, step, printed)
+                return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
+        except FourfoldError as exc:
+            return Outcome(Failure.of(exc))
+        timed_out = TimedOut(f"timed out after {call.timeout_s:g} s")
+        return Outcome(replace(Failure.of(timed_out), output=self._show(step, printed) if printed.tap.data else None))
+
+    async def _search(self, scope: Scope, step: GrepStep, common: bool, printed: _Printed) -> None:
+        """Fill `printed` in at most two runs that end in the same result however the files were visited.
+
+        1. On all cores, in no order: most searches are over before they have printed much. Then all is known.
+        2. Where there is too much: ordered by path, on one core, until the page is full.
+
+        Raises:
+            InvalidRequest: ripgrep refuses the pattern, glob or type.
+        """
+        content = step.mode == "content"
+        end = self._page(step).end if content else None
+        form = [_FORMS[step.mode]]
+        if content:
+            # A character is at most four bytes long, so what ripgrep leaves out is left out here too.
+            form.append(f"--max-columns={4 * self._settings.max_line_chars + 8}")
+        if not common:
+            threads = ["-j1"] if scope.roots.lone_file else []
+            await self._run(scope, step, [*form, *threads], None if end is None else self._counted(end), printed)
+        if common or (printed.tap.full and not scope.roots.lone_file):
+            await self._run(scope, step, [*form, "--sort=path"], end, printed)
+        printed.complete = not printed.tap.full
+
+    async def _run(
+        self, scope: Scope, step: GrepStep, form: Sequence[str], max_lines: int | None, printed: _Printed
+    ) -> None:
+        printed.tap = Tap(self._settings.max_combined_bytes, max_lines)
+        printed.ended = await self._ripgrep.search(scope, [literal(step.pattern)], form, printed.tap)
+        if refusal := printed.ended.refusal:
+            raise InvalidRequest(refusal)
+
+    def _show(self, step: GrepStep, printed: _Printed) -> GrepOutput:
+        """The page of what was printed, with what stands below it."""
+        page, data = self._page(step), bytes(printed.tap.data)
+        if step.mode == "content":
+            files = sorted(parse_lines(data), key=lambda file: path_order(file.path))
+            output = content_page(files, page, complete=printed.complete, gaps=any(_context(step)))
+        elif step.mode == "files":
+            output = files_page(self._newest_first(parse_names(data)), page)
+        else:
+            counts = sorted(parse_counts(data), key=lambda count: path_order(count[0]))
+            output = counts_page([(shown_path(path), n) for path, n in counts], page)
+        if printed.tap.cut:
+            note = (
+                f"[Stopped at {self._settings.max_combined_bytes} bytes of output; narrow the pattern, path or glob]"
+            )
+            output = replace(output, text=f"{output.text}\n\n{note}")
+        return _with_unreadable(output, printed.ended) if printed.complete else output
+
+    def _show_share(self, step: GrepStep, files: Sequence[FileHits]) -> GrepOutput:
+        """The page of a pattern's share of a combined search, the very page that its own search would show."""
+        page = self._page(step)
+        if step.mode == "files":
+            return files_page(self._newest_first([file.path for file in files]), page)
+        if step.mode == "count":
+            return counts_page([(shown_path(file.path), file.count) for file in files if not file.note], page)
+        complete = page.end is None or sum(file.count for file in files) <= self._counted(page.end)
+        return content_page(files, page, complete=complete, gaps=False)
+
+    def _newest_first(self, paths: Iterable[bytes]) -> list[str]:
+        """The files as they are shown, by time of last change; one that is gone by now counts as oldest."""
+        dated: list[tuple[int, str]] = []
+        for path in paths:
+            try:
+                changed_ns = os.stat(os.path.join(os.fsencode(self._workspace.cwd), path)).st_mtime_ns
+            except OSError:
+                changed_ns = 0
+            dated.append((-changed_ns, shown_path(path)))
+        return [path for _, path in sorted(dated)]
+
+    def _page(self, step: GrepStep) -> Page:
+        limit = self._settings.head_limit if step.head_limit is None else step.head_limit
+        return Page(step.offset, limit, self._settings.max_line_chars)
+
+    async def _scope(self, step: GrepStep) -> Scope:
+        """All of a step's search but its pattern.
+
+        Raises:
+            Denied, NotFound, Unsupported: of its paths, as `search_roots`.
+        """
+        roots = await self._in_thread(search_roots, self._workspace, _paths(step.path))
+        before, after = _context(step)
+        return Scope(
+            roots=roots,
+            glob=None if step.glob is None else literal(step.glob),
+            type=None if step.type is None else literal(step.type),
+            before=before,
+            after=after,
+            ignore_case=step.ignore_case,
+            multiline=step.multiline,
+            fixed=step.fixed,
+            hidden=step.hidden,
+            no_ignore=step.no_ignore,
+        )
+
+    async def _in_thread(self, work: Callable[[*_Arguments], _T], *arguments: *_Arguments) -> _T:
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+
+
+def _step(step: AnyStep) -> GrepStep:
+    assert isinstance(step, GrepStep)
+    return step
+
+
+def _paths(path: object) -> list[str] | None:
+    """The paths of a ready step as a list, None where the workspace's folder is meant."""
+    if path is None:
+        return None
+    return [literal(p) for p in cast("list[object]", path)] if isinstance(path, list) else [literal(path)]
+
+
+def _context(step: GrepStep) -> tuple[int, int]:
+    """Lines before and after each match; the more special argument wins, as it does for ripgrep."""
+    both = step.context or 0
+    return both if step.before is None else step.before, both if step.after is None else step.after
+
+
+def _with_unreadable(output: GrepOutput, ended: Ended) -> GrepOutput:
+    """What could not be read is said: a search that did not look everywhere must not look like one that did."""
+    messages = ended.unreadable
+    if not messages:
+        return output
+    more = f" and {len(messages) - 1} more" if len(messages) > 1 else ""
+    return replace(output, text=f"{output.text}\n\n[Could not be read: {messages[0]}{more}]")

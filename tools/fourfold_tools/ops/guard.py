@@ -1,0 +1,49 @@
+"""The guard: Claude Code's own permission rules in front of an op; what they refuse fails alone and never runs."""
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.request import AnyStep
+from fourfold_tools.model.result import Failure, Outcome
+from fourfold_tools.ops.base import Call, Op, ResourceClass
+
+
+class Verdict(Protocol):
+    def message(self, step: AnyStep) -> str | None:
+        """Why the step does not run, None when it does."""
+        ...
+
+
+class Rules(Protocol):
+    """What may say no. Implementations: the permission rules, and the tests' own."""
+
+    def check(self, step: AnyStep, effects: Effects) -> Verdict: ...
+
+
+class GuardedOp:
+    """An op behind the rules. It asks once per call, when the arguments are literal."""
+
+    def __init__(self, op: Op, rules: Rules) -> None:
+        self._op = op
+        self._rules = rules
+        self.resource: ResourceClass = op.resource
+
+    @property
+    def group_size(self) -> int:
+        return self._op.group_size
+
+    def group_key(self, call: Call) -> Hashable | None:
+        return self._op.group_key(call)
+
+    def effects(self, step: AnyStep) -> Effects:
+        return self._op.effects(step)
+
+    def host(self, step: AnyStep) -> str | None:
+        return self._op.host(step)
+
+    async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        refusals = [self._rules.check(call.step, self._op.effects(call.step)).message(call.step) for call in calls]
+        allowed = [call for call, refusal in zip(calls, refusals, strict=True) if refusal is None]
+        outcomes = iter(await self._op.run(allowed) if allowed else ())
+        return [next(outcomes) if refusal is None else Outcome(Failure("denied", refusal)) for refusal in refusals]

@@ -1,0 +1,216 @@
+"""Hits: what ripgrep printed, file by file, and the pages of it that an agent reads, in the client's forms. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from fourfold_tools.model.output import GrepOutput, Match
+
+# Said after a file's lines; in a folder it read up to the first block with a NUL, a named file it gave up on.
+_MESSAGE = re.compile(
+    rb"(?P<path>.+?): (?P<text>(?:WARNING: stopped searching binary file after match|binary file matches)"
+    rb" \(found .*? byte around offset \d+\))\n",
+    re.DOTALL,
+)
+_GAP = b"--\n"
+
+
+class Line(NamedTuple):
+    """number: from 1. kind: a gap stands between groups of context lines, a note is ripgrep's own message."""
+
+    number: int
+    kind: Literal["match", "context", "gap", "note"]
+    text: bytes
+
+
+@dataclass(slots=True)
+class FileHits:
+    """The lines of one file; the path is as ripgrep printed it."""
+
+    path: bytes
+    lines: list[Line]
+
+    @property
+    def note(self) -> Line | None:
+        return self.lines[-1] if self.lines and self.lines[-1].kind == "note" else None
+
+    @property
+    def count(self) -> int:
+        return sum(line.kind == "match" for line in self.lines)
+
+    @property
+    def named_binary(self) -> bool:
+        """Whether ripgrep gave up on a file that was named to it, at a match in its binary part."""
+        return self.note is not None and self.note.text.startswith(b"binary file matches")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The part that is shown: after `offset` entries at most `limit` (0: all); longer lines are named, not shown."""
+
+    offset: int
+    limit: int
+    max_line_chars: int
+
+    @property
+    def end(self) -> int | None:
+        return self.offset + self.limit if self.limit else None
+
+    def describe(self, cut: bool) -> str:
+        """What was left out: `limit: 250, offset: 1`, nothing where nothing was."""
+        parts = [f"limit: {self.limit}"] if cut else []
+        return ", ".join(parts + ([f"offset: {self.offset}"] if self.offset else []))
+
+
+def parse_lines(output: bytes) -> list[FileHits]:
+    """Files with their lines, in the order printed; an unfinished last line is left out.
+
+    A record is `path NUL number : text LF` (`-` for context), so between two NULs lie a number, a text without a
+    line end, then gaps and messages, then the next path.
+    """
+    files: list[FileHits] = []
+    first, *pieces = output.split(b"\0")
+    path = _between(first, files)
+    for piece in pieces:
+        text, end, rest = piece.partition(b"\n")
+        if not end:
+            break
+        if not files or files[-1].path != path:
+            files.append(FileHits(path, []))
+        files[-1].lines.append(_line(text))
+        path = _between(rest, files) if b"\n" in rest else rest
+    for file in files:
+        if file.lines[-1].kind == "gap":
+            file.lines.pop()
+    return files
+
+
+def _between(rest: bytes, files: list[FileHits]) -> bytes:
+    """Take the gaps and messages that stand before a path, and give the path."""
+    while rest:
+        if rest.startswith(_GAP):
+            files[-1].lines.append(Line(0, "gap", b"--"))
+            rest = rest[len(_GAP) :]
+        elif message := _MESSAGE.match(rest):
+            if not files or files[-1].path != message["path"]:
+                files.append(FileHits(message["path"], []))
+            files[-1].lines.append(Line(0, "note", message["text"]))
+            rest = rest[message.end() :]
+        else:
+            break
+    return rest
+
+
+def _line(record: bytes) -> Line:
+    number, colon, text = record.partition(b":")
+    if colon and number.isdigit():
+        return Line(int(number), "match", text)
+    number, _, text = record.partition(b"-")
+    return Line(int(number), "context", text)
+
+
+def parse_names(output: bytes) -> list[bytes]:
+    """The names of files mode, each ended by a NUL."""
+    return output.split(b"\0")[:-1]
+
+
+def parse_counts(output: bytes) -> list[tuple[bytes, int]]:
+    """(name, matching lines) of count mode, each printed as `name NUL number LF`."""
+    first, *pieces = output.split(b"\0")
+    counts: list[tuple[bytes, int]] = []
+    name = first
+    for piece in pieces:
+        number, end, rest = piece.partition(b"\n")
+        if not end:
+            break
+        counts.append((name, int(number)))
+        name = rest
+    return counts
+
+
+def path_order(path: bytes) -> list[bytes]:
+    """The key that orders paths as `rg --sort path` does: part by part."""
+    return path.split(b"/")
+
+
+def shown_path(path: bytes) -> str:
+    """A path as the client shows it: from the workspace's folder, bytes that are not UTF-8 as `\\xNN`."""
+    return path.removeprefix(b"./").decode("utf-8", "backslashreplace")
+
+
+def content_page(files: Sequence[FileHits], page: Page, *, complete: bool, gaps: bool) -> GrepOutput:
+    """`path:line:text`, `path-line-text` for context; gaps: `--` stands between files too.
+
+    complete: these are all hits; else at least up to the page's end, and the count stops there.
+    """
+    flat = list(_flat(files, gaps))
+    shown = flat[page.offset : page.end]
+    limits = page.describe(page.end is not None and page.end < len(flat) + (not complete))
+    lines: list[str] = []
+    matches: list[Match] = []
+    paths: dict[str, None] = {}
+    for file, line in shown:
+        path = shown_path(file.path)
+        text = _shown_text(line, page.max_line_chars)
+        if line.kind == "gap":
+            lines.append(text)
+            continue
+        paths[path] = None
+        if line.kind == "note":
+            lines.append(f"{path}: {text}")
+        elif line.kind == "context":
+            lines.append(f"{path}-{line.number}-{text}")
+        else:
+            lines.append(f"{path}:{line.number}:{text}")
+            matches.append(Match(path, line.number, text))
+    counted = flat if complete else flat[: page.end]
+    count = sum(line.kind == "match" for _, line in counted)
+    return GrepOutput(_body(lines, bool(flat), limits), tuple(paths), tuple(matches), count)
+
+
+def _flat(files: Sequence[FileHits], gaps: bool) -> Iterator[tuple[FileHits, Line]]:
+    for i, file in enumerate(files):
+        if gaps and i:
+            yield file, Line(0, "gap", b"--")
+        for line in file.lines:
+            yield file, line
+
+
+def _shown_text(line: Line, max_chars: int) -> str:
+    text = line.text.removesuffix(b"\r").decode("utf-8", "backslashreplace")
+    if len(text) <= max_chars or line.kind in {"gap", "note"}:
+        return text
+    return f"[Omitted long {'matching' if line.kind == 'match' else 'context'} line]"
+
+
+def files_page(paths: Sequence[str], page: Page) -> GrepOutput:
+    """`Found 2 files limit: 2, offset: 1` and the names."""
+    shown = paths[page.offset : page.end]
+    limits = page.describe(page.end is not None and page.end < len(paths))
+    if not paths:
+        text = "No files found"
+    elif not shown:
+        text = _body([], True, limits)
+    else:
+        head = f"Found {len(shown)} file{'s' if len(shown) > 1 else ''}"
+        text = "\n".join([f"{head} {limits}".rstrip(), *shown])
+    return GrepOutput(text, tuple(shown), (), len(paths))
+
+
+def counts_page(counts: Sequence[tuple[str, int]], page: Page) -> GrepOutput:
+    """`path:n` and a sum over all files, those before and after the page too."""
+    shown = counts[page.offset : page.end]
+    limits = page.describe(page.end is not None and page.end < len(counts))
+    total = sum(n for _, n in counts)
+    body = _body([f"{path}:{n}" for path, n in shown], bool(counts), "")
+    summary = f"Found {total} total occurrence{'' if total == 1 else 's'}"
+    summary += f" across {len(counts)} file{'' if len(counts) == 1 else 's'}."
+    if limits:
+        summary += f" with pagination = {limits}"
+    return GrepOutput(f"{body}\n\n{summary}", tuple(path for path, _ in shown), (), total)
+
+
+def _body(lines: Sequence[str], any_hit: bool, limits: str) -> str:
+    body = "\n".join(lines) or ("No entries at this offset" if any_hit else "No matches found")
+    return f"{body}\n\n[Showing results with pagination = {limits}]" if limits else body

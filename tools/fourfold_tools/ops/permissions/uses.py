@@ -1,0 +1,166 @@
+"""A use: one thing a step does that a rule may be about: a file, a command or a host."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import iglob
+from itertools import islice, takewhile
+from typing import cast
+
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.request import AnyStep, BashStep, FetchStep, GlobStep, GrepStep, ReadStep
+from fourfold_tools.ops.permissions.domains import host_of
+from fourfold_tools.ops.permissions.segments import is_wild
+from fourfold_tools.ops.permissions.spellings import Spellings, spellings
+from fourfold_tools.ops.shell.parse import Word
+from fourfold_tools.ops.workspace import Workspace
+
+_READ = ("Read", "NotebookRead")
+_WRITE = ("Edit", "Write", "MultiEdit", "NotebookEdit")
+# Files that one shell wildcard is looked up for; beyond them the wildcard itself is judged, not each file.
+_MAX_EXPANDED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """Files read or written. tools: whose rules hold. paths: the absolute name, and where it leads through links.
+
+    tree: everything below is meant too. bare: a rule for all uses of the tool (`Read`) counts as well.
+    guards: tools whose path rules count only where they deny: what may not be read may not be written either.
+    """
+
+    tools: tuple[str, ...]
+    paths: tuple[str, ...]
+    tree: bool = False
+    bare: bool = True
+    guards: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandUse:
+    """The commands of a shell text."""
+
+    spellings: Spellings
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """A URL's host, None for a URL without one."""
+
+    host: str | None
+
+
+Use = FileUse | CommandUse | HostUse
+
+
+def uses(step: AnyStep, effects: Effects, workspace: Workspace) -> list[Use]:
+    """What a step with literal arguments does."""
+    match step:
+        case ReadStep():
+            return [*_read_files(_strings(step.path), workspace)]
+        case GrepStep():
+            roots = _strings(step.path) or ["."]
+            return [FileUse(("Grep", *_READ), _both(workspace.absolute(root)), tree=True) for root in roots]
+        case GlobStep():
+            folder = workspace.absolute((_strings(step.path) or ["."])[0])
+            starts = {_fixed_part(os.path.join(folder, os.path.expanduser(p))) for p in _strings(step.pattern)}
+            return [FileUse(("Glob", "LS", *_READ), _both(start), tree=True) for start in sorted(starts)]
+        case BashStep():
+            return list(_command_uses(step, effects, workspace))
+        case FetchStep():
+            return [HostUse(host_of(url)) for url in _strings(step.url)]
+
+
+def file_use(path: str, workspace: Workspace) -> FileUse:
+    """The reading of one file."""
+    return FileUse(_READ, _both(workspace.absolute(path)))
+
+
+def _read_files(paths: Iterable[str], workspace: Workspace) -> Iterator[FileUse]:
+    for path in paths:
+        for name in _expanded(workspace.absolute(path)):
+            yield FileUse(_READ, _both(name))
+
+
+def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Iterator[Use]:
+    """The commands, the files they read and write by name, and files handed to programs that nobody knows."""
+    found = spellings(step.command, step.shell if isinstance(step.shell, str) else None)
+    yield CommandUse(found)
+    cwd = workspace.absolute((_strings(step.cwd) or ["."])[0])
+    given = [*_strings(step.args), *_strings(list((step.env or {}).values()))]
+    words = [text for word in found.words for text in _texts(word, cwd)]
+    said = "\n".join([step.command, cwd[len(workspace.cwd) :], *words, *given, *step.reads, *step.writes])
+    for pattern in sorted(effects.reads):
+        yield from _pattern_uses(pattern, said, cwd, _READ, ())
+    for pattern in sorted(effects.writes):
+        yield from _pattern_uses(pattern, said, cwd, _WRITE, _READ)
+    for path in _existing([*given, *([] if effects.known else words)], cwd):
+        yield FileUse(_READ, _both(path), tree=True, bare=False)
+
+
+def _pattern_uses(
+    pattern: str, said: str, cwd: str, tools: tuple[str, ...], guards: tuple[str, ...]
+) -> Iterator[FileUse]:
+    """The uses of one path pattern of a command's effects.
+
+    What a program touches of its own accord (a cache, `.git`) is no use: like the client's, rules hold for the files
+    that a command names. Only the folder it runs in counts unnamed.
+    """
+    root = _fixed_part(pattern)
+    name = next((n for n in reversed(pattern.split("/")) if n and n != "**"), "")
+    if name not in said and root != cwd:
+        return
+    if "**" in pattern.split("/"):
+        yield FileUse(tools, _both(root), tree=pattern == root + "/**", bare=name in said, guards=guards)
+        yield FileUse(tools, (pattern.removesuffix("/**"),), bare=name in said, guards=guards)
+    else:
+        for path in _expanded(pattern):
+            yield FileUse(tools, _both(path), bare=name in said, guards=guards)
+
+
+def _texts(word: Word, cwd: str) -> list[str]:
+    """The paths that a word may be, `$HOME`, `$PWD` and wildcards worked out; none where it cannot be known."""
+    text = word.text
+    if text is None:
+        text = word.raw.replace('"', "").replace("'", "")
+        text = re.sub(r"^\$(HOME\b|\{HOME\})", "~", text)
+        text = re.sub(r"^\$(PWD\b|\{PWD\}|\(pwd\))", lambda _: cwd, text)
+        if "$" in text or "`" in text:
+            return []
+    return _expanded(os.path.join(cwd, os.path.expanduser(text))) if word.glob else [text]
+
+
+def _existing(texts: Iterable[str], cwd: str) -> Iterator[str]:
+    """The files that texts name, as they stand or behind an option's `=` or curl's `@`."""
+    for text in texts:
+        for form in {text, text.rpartition("=")[2], text.lstrip("@<"), text.removeprefix("file://")}:
+            path = os.path.normpath(os.path.join(cwd, os.path.expanduser(form)))
+            if form and "\0" not in form and os.path.lexists(path):
+                yield path
+
+
+def _expanded(pattern: str) -> list[str]:
+    """The path itself, or for a name that holds wildcards and does not exist, the files there are."""
+    if not is_wild(pattern) or os.path.lexists(pattern):
+        return [pattern]
+    return [pattern, *islice(iglob(pattern), _MAX_EXPANDED)]
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folder or file that an absolute pattern starts with, up to its first wildcard."""
+    names = takewhile(lambda name: not any(c in name for c in "*?[{"), pattern.split("/"))
+    return os.path.normpath("/" + "/".join(names))
+
+
+def _both(path: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((path, os.path.realpath(path))))
+
+
+def _strings(value: object) -> list[str]:
+    """The literal strings of an argument; a reference that is not resolved yet has none."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [item for item in cast("Sequence[object]", value) if isinstance(item, str)]
+    return []

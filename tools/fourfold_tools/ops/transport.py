@@ -1,0 +1,207 @@
+"""The transport of fetches: connections go only to addresses that were checked, on each hop and each reconnect."""
+
+import socket
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from functools import partial
+from ipaddress import ip_address
+from typing import Protocol, cast
+
+import anyio
+import httpcore2
+import httpx2
+
+from fourfold_tools.errors import Denied, NetworkFailure
+from fourfold_tools.ops.addresses import METADATA_NAMES, host_address, refusal
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_IDLE_S = 30.0  # a connection that nobody used for so long is closed
+_LOOKUPS = 16  # names looked up at a time, each in a thread that mostly waits
+_NEXT_ADDRESS_S = 0.25  # RFC 8305, section 5
+
+
+class CheckedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens TCP connections: resolves the host, checks every address, connects to one that was checked.
+
+    The connection goes to the literal address, so a second answer of the name server gains nothing. The Host header
+    and the name in the TLS handshake are set above and stay.
+    """
+
+    def __init__(self, *, allow_private: bool, resolve: Resolve | None = None) -> None:
+        self._allow_private = allow_private
+        self._resolve = resolve or self._look_up
+        self._lookups = anyio.CapacityLimiter(_LOOKUPS)
+        self._dial = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await self._checked(host, port)
+        return await _first(
+            [partial(self._dial.connect_tcp, a, port, timeout, local_address, socket_options) for a in addresses]
+        )
+
+    async def _checked(self, host: str, port: int) -> list[str]:
+        """The addresses of a host; one that is refused refuses all.
+
+        Raises:
+            Denied, NetworkFailure: an address that is not reached; no such name.
+        """
+        literal = host_address(host)
+        if literal is None and host.rstrip(".") in METADATA_NAMES:
+            raise Denied(f"{host} is a metadata service; it is never reached")
+        found = [str(literal)] if literal else await self._resolve(host, port)
+        if not found:
+            raise NetworkFailure(f"{host} has no address")
+        for address in found:
+            kind = refusal(ip_address(address), allow_private=self._allow_private)
+            if kind:
+                raise Denied(_denial(host, address, kind, opens=not refusal(ip_address(address), allow_private=True)))
+        return list(found)
+
+    async def _look_up(self, host: str, port: int) -> Sequence[str]:
+        call = partial(socket.getaddrinfo, host.encode("ascii"), port, type=socket.SOCK_STREAM)
+        try:
+            found = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._lookups)
+        except socket.gaierror as exc:
+            raise NetworkFailure(f"no address found for {host}", retryable=exc.errno == socket.EAI_AGAIN) from exc
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class CheckedTransport(httpx2.AsyncBaseTransport):
+    """httpx2 over a pool of checked connections; what goes wrong below comes out as Denied or NetworkFailure."""
+
+    def __init__(self, backend: CheckedBackend, *, max_connections: int) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(),
+            max_connections=max_connections,
+            max_keepalive_connections=max_connections,
+            keepalive_expiry=_IDLE_S,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = httpcore2.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        asked = httpcore2.Request(
+            method=request.method,
+            url=url,
+            headers=request.headers.raw,
+            content=cast("AsyncIterable[bytes]", request.stream),
+            extensions=request.extensions,
+        )
+        with _translated(request.url.host):
+            answer = await self._pool.handle_async_request(asked)
+        body = _Body(cast("_ClosableStream", answer.stream), request.url.host)
+        return httpx2.Response(answer.status, headers=answer.headers, stream=body)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _ClosableStream(Protocol):
+    """What httpcore2 hands out as the body of an answer."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
+
+
+class _Body(httpx2.AsyncByteStream):
+    """The bytes of an answer as they arrive, with the errors of this module."""
+
+    def __init__(self, stream: _ClosableStream, host: str) -> None:
+        self._stream = stream
+        self._host = host
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _translated(self._host):
+            async for part in self._stream:
+                yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _first(
+    attempts: Sequence[Callable[[], Awaitable[httpcore2.AsyncNetworkStream]]],
+) -> httpcore2.AsyncNetworkStream:
+    """The first connection that stands: each attempt starts when the one before failed or took long (RFC 8305).
+
+    Raises:
+        httpcore2.ConnectError, httpcore2.ConnectTimeout: none stands; the last error.
+    """
+    if len(attempts) == 1:
+        return await attempts[0]()
+    won: list[httpcore2.AsyncNetworkStream] = []
+    lost: list[Exception] = []
+
+    async def attempt(connect: Callable[[], Awaitable[httpcore2.AsyncNetworkStream]], failed: anyio.Event) -> None:
+        try:
+            stream = await connect()
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as exc:
+            lost.append(exc)
+            failed.set()
+            return
+        won.append(stream)
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for connect in attempts:
+            failed = anyio.Event()
+            group.start_soon(attempt, connect, failed)
+            with anyio.move_on_after(_NEXT_ADDRESS_S):
+                await failed.wait()
+    if not won:
+        raise lost[-1]
+    for stream in won[1:]:
+        await stream.aclose()
+    return won[0]
+
+
+@contextmanager
+def _translated(host: str) -> Generator[None]:
+    """The errors of the network as one sentence each."""
+    try:
+        yield
+    except httpcore2.TimeoutException as exc:
+        raise NetworkFailure(f"{host} did not answer in time", retryable=True) from exc
+    except httpcore2.ConnectError as exc:
+        raise _not_connected(host, _root(exc)) from exc
+    except httpcore2.ProtocolError as exc:
+        raise NetworkFailure(f"{host} broke off its answer or sent no valid HTTP", retryable=True) from exc
+    except (httpcore2.NetworkError, OSError) as exc:
+        raise NetworkFailure(f"the connection to {host} was lost", retryable=True) from exc
+
+
+def _not_connected(host: str, root: BaseException) -> NetworkFailure:
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return NetworkFailure(f"the certificate of {host} is not trusted: {root.verify_message}")
+    if isinstance(root, ssl.SSLError):
+        reason = (root.reason or "handshake failed").replace("_", " ").lower()
+        return NetworkFailure(f"no TLS connection to {host}: {reason}")
+    if isinstance(root, OSError) and root.strerror:
+        return NetworkFailure(f"no connection to {host}: {root.strerror.lower()}", retryable=True)
+    return NetworkFailure(f"no connection to {host}", retryable=True)
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _denial(host: str, address: str, kind: str, *, opens: bool) -> str:
+    name = host if host == address else f"{host} ({address})"
+    hint = "; FOURFOLD_FETCH__ALLOW_PRIVATE=true lets fetch reach private addresses" if opens else ""
+    return f"{name} is not reached: {kind} address{hint}"

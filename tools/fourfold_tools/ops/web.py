@@ -1,0 +1,124 @@
+"""The web: GET requests through one client, redirects followed by hand, bodies read within a bound."""
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx2
+
+from fourfold_config.settings import Fetch
+from fourfold_tools.errors import NetworkFailure, Unsupported
+from fourfold_tools.ops.transport import CheckedBackend, CheckedTransport, Resolve
+from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, shown
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_DRAIN_BYTES = 65_536  # a redirect's body up to this is read, which keeps the connection for the next hop
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the last hop of a request gave.
+
+    headers: names in lower case. body: without its content coding, whole or, when cut, its first bytes.
+    total_bytes: the length of the whole body where the server said it and no coding hides it.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cut: bool
+    total_bytes: int | None
+
+
+class Web:
+    """One client for all requests of a process: its connections are kept, cookies and proxy variables are not used.
+
+    Proxies are left out because they connect by themselves, behind the check of addresses.
+    """
+
+    def __init__(self, settings: Fetch, resolve: Resolve | None = None) -> None:
+        self._max_redirects = settings.max_redirects
+        backend = CheckedBackend(allow_private=settings.allow_private, resolve=resolve)
+        self._client = httpx2.AsyncClient(
+            transport=CheckedTransport(backend, max_connections=settings.max_connections),
+            trust_env=False,
+            timeout=None,
+            headers={"User-Agent": f"fourfold/{_version()}"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+        self._codings = {c.strip() for c in self._client.headers["accept-encoding"].split(",")} | {"identity", ""}
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def get(self, text: str, headers: Mapping[str, str], limit: Callable[[int, str], int]) -> Answer:
+        """The answer at the end of the redirects; the caller bounds the time.
+
+        headers: the caller's, sent to the first origin only. limit: bytes of a body to read, from its status and
+        content type.
+
+        Raises:
+            InvalidRequest, Denied, NetworkFailure, Unsupported: not a URL to ask for; an address or redirect that
+                is not followed; no answer; a content coding that nobody asked for.
+        """
+        url = page_url(text)
+        seen = {url}
+        # One hop per turn: ask, then either hand back the answer or go on to a URL that was not seen before.
+        while True:
+            async with self._client.stream("GET", url, headers=headers) as response:
+                if response.status_code not in _REDIRECTS or "location" not in response.headers:
+                    return await self._read(response, limit)
+                await _drain(response)
+            target = redirect_url(url, response.headers["location"])
+            if target in seen:
+                raise NetworkFailure(f"{shown(text)} redirects in a loop, back to {shown(target)}")
+            if len(seen) > self._max_redirects:
+                raise NetworkFailure(f"{shown(text)} redirects more than {self._max_redirects} times")
+            if not keeps_headers(url, target):
+                headers = {}
+            url = target
+            seen.add(url)
+
+    async def _read(self, response: httpx2.Response, limit: Callable[[int, str], int]) -> Answer:
+        coding = response.headers.get("content-encoding", "").lower()
+        if not {c.strip() for c in coding.split(",")} <= self._codings:
+            raise Unsupported(
+                f"{shown(response.url)} is sent with the content coding {coding[:40]}, which cannot be read"
+            )
+        body, cut = await _body(response, limit(response.status_code, response.headers.get("content-type", "")))
+        length = response.headers.get("content-length", "")
+        total = int(length) if length.isdecimal() and not coding else None
+        return Answer(str(response.url), response.status_code, dict(response.headers), body, cut, total)
+
+
+async def _body(response: httpx2.Response, max_bytes: int) -> tuple[bytes, bool]:
+    """The first max_bytes of the body, and whether there are more; what is inflated beyond them is thrown away."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with aclosing(response.aiter_bytes()) as stream:
+            async for part in stream:
+                parts.append(part)
+                size += len(part)
+                if size > max_bytes:
+                    break
+    except httpx2.DecodingError as exc:
+        raise NetworkFailure(f"{shown(response.url)}: its compressed body is damaged", retryable=True) from exc
+    return b"".join(parts)[:max_bytes], size > max_bytes
+
+
+async def _drain(response: httpx2.Response) -> None:
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) <= _DRAIN_BYTES:
+        with suppress(NetworkFailure):
+            await _body(response, _DRAIN_BYTES)
+
+
+def _version() -> str:
+    try:
+        return version("fourfold")
+    except PackageNotFoundError:
+        return "0"

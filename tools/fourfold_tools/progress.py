@@ -1,0 +1,58 @@
+"""Progress: what a run says of itself while it lasts, throttled, monotone, with a heartbeat."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from fourfold_tools.answer.words import seconds
+from fourfold_tools.engine.scheduler import Scheduler
+
+Report = Callable[[float, float, str], Awaitable[None]]
+_LEAST_S = 0.1  # at most ten notifications a second (contract)
+_HEARTBEAT_S = 10.0  # a third of the shortest idle limit that the client can be given (30 s)
+
+
+class Progress:
+    """One run's progress. Mutable: the newest state waits here for its turn.
+
+    The value is the number of ended steps; a heartbeat raises it by a fraction, so that it never stands still.
+    """
+
+    def __init__(self, total: int, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = total
+        self._report = report
+        self._clock = clock
+        self._news = anyio.Event()
+        self._message = ""
+        self._done = 0
+        self._value = -1.0
+
+    def changed(self, run: Scheduler) -> None:
+        """Take in the run's state; called by the scheduler at every start and end."""
+        done = self._total - run.ledger.open
+        if done > self._done:
+            self._done = done
+            self._news.set()
+        self._message = _message(run, done, self._total)
+
+    async def tell(self, run: Scheduler) -> None:
+        """Report until cancelled."""
+        while True:
+            with anyio.move_on_after(_HEARTBEAT_S):
+                await self._news.wait()
+            self._news = anyio.Event()
+            self.changed(run)
+            self._value = max(self._value + 0.001, float(self._done))
+            await self._report(self._value, float(self._total), self._message)
+            await anyio.sleep(_LEAST_S)
+
+
+def _message(run: Scheduler, done: int, total: int) -> str:
+    """`5/12 steps · tests running 14 s`: the longest running step stands for all."""
+    text = f"{done}/{total} steps"
+    if run.running:
+        unit, since = min(run.running.items(), key=lambda item: item[1])
+        others = f" and {len(run.running) - 1} more" if len(run.running) > 1 else ""
+        text += f" · {unit.id}{others} running {seconds(run.now_s() - since)}"
+    return text

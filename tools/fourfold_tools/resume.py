@@ -1,0 +1,73 @@
+"""Resuming: what a crashed or cancelled run still has to do, without repeating what must not be repeated."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from fourfold_tools.model.request import AnyStep, BashStep, BatchRequest
+from fourfold_tools.model.result import StepResult
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.runs import RunJournal, StoredRun
+
+_UNKNOWN = "started before the run broke off and never confirmed; retry_unknown runs it again"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The steps of a run and what of them is behind it already, by (step, sub-step)."""
+
+    steps: tuple[AnyStep, ...]
+    done: Mapping[tuple[int, int], StepResult] = field(default_factory=dict[tuple[int, int], StepResult])
+    journal: RunJournal | None = None
+
+
+async def rest_of(runtime: Runtime, run: str, *, retry_unknown: bool) -> Rest:
+    """Take a run over and say what is left of it.
+
+    Raises:
+        NotFound, InvalidRequest: no such run, or it still runs.
+    """
+    journal = await runtime.runs.claim(run)
+    stored = await runtime.runs.get(run)
+    steps = stored_steps(stored)
+    done = {r.index: r for r in record_of(stored, steps) if r.state in {"ok", "failed", "timed_out", "unknown"}}
+    if retry_unknown:
+        done = {key: result for key, result in done.items() if result.state != "unknown"}
+    return Rest(steps, done, journal)
+
+
+def stored_steps(stored: StoredRun) -> tuple[AnyStep, ...]:
+    """The steps of a stored run, as they were submitted, with their ids."""
+    return tuple(BatchRequest.model_validate({"steps": json.loads(stored.request)["steps"]}).steps or ())
+
+
+def record_of(stored: StoredRun, steps: tuple[AnyStep, ...]) -> list[StepResult]:
+    """Every step of a run that broke off: what is written, `unknown` and `not_started` for the others.
+
+    A step that may be repeated and was cut off has not happened: it is `not_started`.
+    """
+    results: dict[str, StepResult] = {}
+    for result in stored.results:
+        cut = result.state == "cancelled"
+        results[result.id] = replace(result, state="unknown", code=None, message=_UNKNOWN) if cut else result
+    index = {step.id: i for i, step in enumerate(steps)}
+    for name in stored.intents - set(results):
+        parent, _, sub = name.partition(".")
+        step = steps[index[parent]]
+        place = (index[parent], int(sub) if sub else 0)
+        results[name] = StepResult(
+            name, step.op, "unknown", step.op, place, parent=parent if sub else None, message=_UNKNOWN
+        )
+    for name, result in results.items():
+        if result.state == "unknown" and _repeatable(result, steps[result.index[0]]) and name not in stored.intents:
+            results[name] = replace(result, state="not_started", message="")
+    told = {result.index[0] for result in results.values()}
+    for step in steps:
+        if index[step.id] not in told:
+            results[step.id] = StepResult(step.id, step.op, "not_started", step.op, (index[step.id], 0))
+    return sorted(results.values(), key=lambda r: r.index)
+
+
+def _repeatable(result: StepResult, step: AnyStep) -> bool:
+    read_only = result.effects is not None and result.effects.read_only
+    return read_only or (isinstance(step, BashStep) and step.idempotent)

@@ -1,0 +1,191 @@
+"""The runtime: what outlives a call. Ops, limits, locks, the meter and the store of one server."""
+
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from fourfold_config.settings import Settings, load_settings
+from fourfold_tools.context.meter import Meter
+from fourfold_tools.context.pressure import effective_cores
+from fourfold_tools.engine.limiter import Limiter
+from fourfold_tools.engine.locks import PathLocks
+from fourfold_tools.engine.retry import RetryBudget, RetryRule
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.request import AnyStep
+from fourfold_tools.ops.base import Op
+from fourfold_tools.ops.bash import BashOp
+from fourfold_tools.ops.effects import classify
+from fourfold_tools.ops.fetch import FetchOp
+from fourfold_tools.ops.glob import GlobOp
+from fourfold_tools.ops.grep import GrepOp
+from fourfold_tools.ops.guard import GuardedOp
+from fourfold_tools.ops.permissions.decide import Permissions
+from fourfold_tools.ops.process import Spawner
+from fourfold_tools.ops.read import ReadOp
+from fourfold_tools.ops.workspace import Workspace
+from fourfold_tools.store.database import Database
+from fourfold_tools.store.runs import Runs
+from fourfold_tools.store.timings import Timings
+
+
+def state_dir(env: Mapping[str, str]) -> Path:
+    """`FOURFOLD_STATE_DIR`, else the platform's user state folder."""
+    named = env.get("FOURFOLD_STATE_DIR")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_state_path
+
+    return user_state_path("fourfold", appauthor=False)
+
+
+def user_settings_file(env: Mapping[str, str]) -> Path:
+    """The user's settings file: `FOURFOLD_CONFIG`, else `fourfold.toml` in the platform's user config folder."""
+    named = env.get("FOURFOLD_CONFIG")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_config_path
+
+    return user_config_path("fourfold", appauthor=False) / "fourfold.toml"
+
+
+@dataclass
+class Runtime:
+    """One server's lasting parts. Mutable: `active` holds the runs in flight by id."""
+
+    settings: Settings
+    workspace: Workspace
+    state: Path
+    database: Database
+    runs: Runs
+    timings: Timings
+    ops: Mapping[str, Op]
+    permissions: Permissions
+    meter: Meter
+    limiter: Limiter
+    locks: PathLocks
+    retry_budget: RetryBudget
+    spawner: Spawner
+    cores: float
+    active: dict[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def retry_rule(self) -> RetryRule:
+        rule = self.settings.retry
+        return RetryRule(rule.retries, rule.max_s, rule.base_s, rule.cap_s)
+
+    @property
+    def timeouts(self) -> dict[str, float]:
+        """Default seconds of a step, by op."""
+        s = self.settings
+        return {
+            "read": s.read.timeout_s,
+            "grep": s.grep.timeout_s,
+            "glob": s.glob.timeout_s,
+            "bash": s.bash.timeout_s,
+            "fetch": s.fetch.timeout_s,
+        }
+
+    def run_files(self, run: str) -> Path:
+        """The folder of a run's spill files."""
+        return self.state / "runs" / run
+
+    def effects_of(self, step: AnyStep) -> Effects:
+        """What a step touches: inferred, widened by what it declares."""
+        reads, writes = (frozenset(map(self.workspace.absolute, names)) for names in (step.reads, step.writes))
+        return self.ops[step.op].effects(step).widened(reads, writes)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, roots: Sequence[Path] = (), env: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Self, None]:
+        """A runtime for the folders in `roots`, else for CLAUDE_PROJECT_DIR, else for the working directory.
+
+        Everything it started has ended when the block is left.
+
+        Raises:
+            SettingsError: a settings file or variable cannot be used.
+        """
+        env = os.environ if env is None else env
+        roots = roots or [Path(env.get("CLAUDE_PROJECT_DIR") or Path.cwd())]
+        project = roots[0]
+        settings = load_settings(project=project, env=env, user_file=user_settings_file(env))
+        state = state_dir(env)
+        async with AsyncExitStack() as stack:
+            spawner = Spawner()
+            stack.push_async_callback(spawner.aclose)
+            database = Database(state / "fourfold.sqlite", settings.store.busy_s)
+            stack.push_async_callback(database.aclose)
+            fetch = FetchOp(settings.fetch)
+            stack.push_async_callback(fetch.aclose)
+            yield cls._assemble(settings, roots, state, env, database, spawner, fetch)
+
+    @classmethod
+    def _assemble(
+        cls,
+        settings: Settings,
+        roots: Sequence[Path],
+        state: Path,
+        env: Mapping[str, str],
+        database: Database,
+        spawner: Spawner,
+        fetch: FetchOp,
+    ) -> Self:
+        extra = [*roots[1:], *map(Path, settings.workspace.extra)]
+        permissions = Permissions.load(Workspace(roots[0], extra), env)
+        more = map(Path, permissions.additional_directories())
+        workspace = Workspace(roots[0], [*extra, *more, state / "runs"])
+        cores = effective_cores()
+        ops: dict[str, Op] = {
+            "read": ReadOp(settings.read, workspace),
+            "grep": GrepOp(settings.grep, workspace, spawner),
+            "glob": GlobOp(settings.glob, workspace),
+            "bash": BashOp(settings.bash, workspace, spawner, classify),
+            "fetch": fetch,
+        }
+        return cls(
+            settings=settings,
+            workspace=workspace,
+            state=state,
+            database=database,
+            runs=Runs(database),
+            timings=Timings(database),
+            ops={name: GuardedOp(op, permissions) for name, op in ops.items()},
+            permissions=permissions,
+            meter=Meter(env, str(roots[0]), settings.context),
+            limiter=Limiter(_slots(settings, cores), settings.limits.net_per_host),
+            locks=PathLocks(),
+            retry_budget=RetryBudget(settings.retry.budget_per_step, settings.retry.budget_max),
+            spawner=spawner,
+            cores=cores,
+        )
+
+
+def _slots(settings: Settings, cores: float) -> dict[str, int]:
+    """Slots by class; 0 in the settings means: from the effective cores."""
+    limits = settings.limits
+    whole = max(1, round(cores))
+    return {
+        "cpu": limits.cpu or max(2, whole + whole // 2),
+        "disk": limits.disk,
+        "net": limits.net,
+        "process": limits.process or max(4, 4 * whole),
+    }
+
+
+def raise_descriptor_limit() -> None:
+    """Lift the soft limit of open files to the hard one; commands and connections need a few each."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):  # some platforms name a hard limit that they do not grant
+            return

@@ -1,0 +1,140 @@
+"""The database: one SQLite file in WAL mode, used from one worker thread, and what happens when it is broken."""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+
+T = TypeVar("T")
+_log = logging.getLogger("fourfold.store")
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs(
+    id TEXT PRIMARY KEY, created REAL NOT NULL, ended REAL, state TEXT NOT NULL, owner TEXT NOT NULL,
+    cwd TEXT NOT NULL, steps INTEGER NOT NULL, request TEXT NOT NULL, report TEXT, bytes INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS runs_created ON runs(created);
+CREATE TABLE IF NOT EXISTS steps(
+    run TEXT NOT NULL, idx INTEGER NOT NULL, sub INTEGER NOT NULL, id TEXT NOT NULL, result TEXT NOT NULL,
+    output TEXT, PRIMARY KEY(run, idx, sub));
+CREATE INDEX IF NOT EXISTS steps_id ON steps(run, id);
+CREATE TABLE IF NOT EXISTS attempts(
+    run TEXT NOT NULL, step TEXT NOT NULL, started REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS attempts_run ON attempts(run);
+CREATE TABLE IF NOT EXISTS timings(
+    key TEXT PRIMARY KEY, count INTEGER NOT NULL, mean_s REAL NOT NULL, updated REAL NOT NULL) WITHOUT ROWID;
+"""
+
+
+class StoreBusy(Exception):
+    """Another server held the file for longer than the bound; what was to be written is still in memory."""
+
+
+class Database:
+    """One connection. Mutable: `fault` says, once it is not None, why the file is no longer used.
+
+    A file that cannot be opened or written (read-only folder, full disk, not a database) is replaced by a database
+    in memory, so that a batch never stops for its sake; a damaged file is kept beside a new one.
+    """
+
+    def __init__(self, path: Path | None, busy_s: float) -> None:
+        """path: None keeps everything in memory."""
+        self.path = path
+        self.fault: str | None = None
+        self._busy_s = busy_s
+        self._connection: sqlite3.Connection | None = None
+        self._one = CapacityLimiter(1)
+
+    async def use(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one transaction on the worker thread; it is run again where the file had to be given up.
+
+        Raises:
+            StoreBusy: the file stayed locked.
+        """
+        return await anyio.to_thread.run_sync(self.use_now, work, limiter=self._one)
+
+    def use_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The same on the calling thread."""
+        try:
+            return self._transaction(self._open(), work)
+        except (sqlite3.Error, OSError) as exc:
+            if _is_busy(exc):
+                raise StoreBusy("another server holds the store") from exc
+            return self._transaction(self._replace(exc), work)
+
+    async def aclose(self) -> None:
+        await anyio.to_thread.run_sync(self._close, limiter=self._one)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _transaction(self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            value = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return value
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            if self.path is None:
+                self._connection = self._connect(":memory:")
+            else:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._connection = self._connect(str(self.path))
+        return self._connection
+
+    def _connect(self, target: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(target, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            if connection.execute("PRAGMA user_version").fetchone()[0] > SCHEMA_VERSION:
+                raise sqlite3.DatabaseError("the file was written by a newer fourfold")
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _replace(self, exc: sqlite3.Error | OSError) -> sqlite3.Connection:
+        """Give the file up: a damaged one is put aside and begun anew, anything else goes on in memory."""
+        self._close()
+        self.fault = f"{self.path}: {exc}"
+        _log.warning("store: %s", self.fault)
+        if self.path is not None and _is_damaged(exc):
+            aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
+            try:
+                self.path.replace(aside)
+                for suffix in ("-wal", "-shm"):
+                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+                self._connection = self._connect(str(self.path))
+            except (OSError, sqlite3.Error):
+                self._connection = None
+            else:
+                self.fault += f"; kept as {aside.name}, a new store was begun"
+                return self._connection
+        self.path = None
+        self.fault += "; this server's runs are kept in memory only"
+        self._connection = self._connect(":memory:")
+        return self._connection
+
+
+def _is_busy(exc: BaseException) -> bool:
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _is_damaged(exc: BaseException) -> bool:
+    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -1,0 +1,59 @@
+"""Pruning: the store stays within its age and size; the oldest runs and their files go first."""
+
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+from fourfold_tools.store.database import Database, StoreBusy
+
+
+async def prune(database: Database, files: Path, max_age_days: float, max_bytes: int) -> list[str]:
+    """Delete runs that are too old or too many, with their files; the ids of those that went.
+
+    Runs that are still running are kept. A folder of a run that the store does not know any more goes too.
+    """
+    oldest = time.time() - max_age_days * 86_400
+
+    def choose(db: sqlite3.Connection) -> tuple[list[str], set[str]]:
+        rows = db.execute("SELECT id, created, bytes, state FROM runs ORDER BY created DESC").fetchall()
+        total, gone = 0, list[str]()
+        for name, created, size, state in rows:
+            total += size + _files_bytes(files / name)
+            if state != "running" and (created < oldest or total > max_bytes):
+                gone.append(name)
+        for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
+            db.executemany(f"DELETE FROM {table} WHERE {column}=?", [(name,) for name in gone])
+        return gone, {row[0] for row in rows} - set(gone)
+
+    try:
+        gone, kept = await database.use(choose)
+    except StoreBusy:
+        return []
+    for folder in _folders(files):
+        if folder.name not in kept and _age_s(folder) > 3_600:
+            shutil.rmtree(folder, ignore_errors=True)
+    for name in gone:
+        shutil.rmtree(files / name, ignore_errors=True)
+    return gone
+
+
+def _files_bytes(folder: Path) -> int:
+    try:
+        return sum(entry.stat().st_size for entry in folder.iterdir())
+    except OSError:
+        return 0
+
+
+def _folders(files: Path) -> list[Path]:
+    try:
+        return [entry for entry in files.iterdir() if entry.is_dir() and entry.name.startswith("r-")]
+    except OSError:
+        return []
+
+
+def _age_s(folder: Path) -> float:
+    try:
+        return time.time() - folder.stat().st_mtime
+    except OSError:
+        return 0.0

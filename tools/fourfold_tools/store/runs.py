@@ -1,0 +1,242 @@
+"""Runs in the store: written while they run, read back whole, resumed after a crash."""
+
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+import anyio
+from pydantic import TypeAdapter
+
+from fourfold_tools.errors import InvalidRequest, NotFound
+from fourfold_tools.model.output import AnyOutput, BashOutput, FetchOutput, GlobOutput, GrepOutput, ReadOutput
+from fourfold_tools.model.result import StepResult
+from fourfold_tools.store.database import Database, StoreBusy
+from fourfold_tools.store.owner import is_alive, this_process
+
+RunState = Literal["running", "done", "cancelled"]
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look like digits
+_OUTPUTS: dict[str, type] = {
+    "read": ReadOutput,
+    "grep": GrepOutput,
+    "glob": GlobOutput,
+    "bash": BashOutput,
+    "fetch": FetchOutput,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as the store has it. state: `running` of a process that is gone means that it crashed.
+
+    request: the batch request as JSON text. report: mathver, context, signals and the like as JSON, None until
+    the run ended. intents: ids of steps that must not be repeated and were started.
+    """
+
+    id: str
+    created: float
+    ended: float | None
+    state: RunState
+    owner: str
+    cwd: str
+    step_count: int
+    request: str
+    report: dict[str, Any] | None
+    results: tuple[StepResult, ...] = ()
+    intents: frozenset[str] = frozenset()
+
+    @property
+    def crashed(self) -> bool:
+        return self.state == "running" and not is_alive(self.owner)
+
+
+class RunJournal:
+    """One run's way into the store. Mutable: results wait here until `write` takes them along.
+
+    A step that must not be repeated is written before it starts; an end is written soon after.
+    """
+
+    def __init__(self, database: Database, run: str) -> None:
+        self._database = database
+        self.run = run
+        self._pending: list[StepResult] = []
+        self._news = anyio.Event()
+
+    async def starting(self, ids: Sequence[str]) -> None:
+        rows = [(self.run, name, time.time()) for name in ids]
+        ended = self._taken()
+        try:
+            await self._database.use(lambda db: _write(db, self.run, ended, rows))
+        except StoreBusy:
+            self._pending = ended + self._pending
+
+    def ended(self, result: StepResult) -> None:
+        self._pending.append(result)
+        self._news.set()
+
+    async def write_on(self) -> None:
+        """Write ends as they come, for as long as the run lasts; cancelled from outside."""
+        while True:
+            await self._news.wait()
+            self._news = anyio.Event()
+            await self.flush()
+
+    async def flush(self) -> None:
+        ended = self._taken()
+        if ended:
+            try:
+                await self._database.use(lambda db: _write(db, self.run, ended, []))
+            except StoreBusy:
+                self._pending = ended + self._pending
+            except BaseException:
+                self._pending = ended + self._pending
+                raise
+
+    async def close(self, state: RunState, report: dict[str, Any]) -> str | None:
+        """Write what is left and the run's end; a sentence when the store could not take it."""
+        ended = self._taken()
+        text = json.dumps(report, ensure_ascii=False)
+        try:
+            await self._database.use(lambda db: _close(db, self.run, ended, state, text))
+        except StoreBusy as exc:
+            return f"run {self.run} is not stored: {exc}"
+        return None
+
+    def _taken(self) -> list[StepResult]:
+        taken, self._pending = self._pending, []
+        return taken
+
+
+class Runs:
+    """The runs of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, request: str, cwd: str, step_count: int) -> RunJournal:
+        """A new run with an id of its own."""
+
+        def insert(db: sqlite3.Connection) -> str:
+            for length in (4, 4, 4, 6, 8):
+                name = "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+                row = (name, time.time(), "running", this_process(), cwd, step_count, request, len(request))
+                columns = "id,created,state,owner,cwd,steps,request,bytes"
+                sql = f"INSERT OR IGNORE INTO runs({columns}) VALUES(?,?,?,?,?,?,?,?)"
+                if db.execute(sql, row).rowcount:
+                    return name
+            raise RuntimeError("no free run id in five draws")
+
+        try:
+            return RunJournal(self._database, await self._database.use(insert))
+        except StoreBusy:
+            return RunJournal(self._database, "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(10)))
+
+    async def get(self, run: str, *, outputs: bool = True) -> StoredRun:
+        """A run with all its results.
+
+        Raises:
+            NotFound: no such run (it may have been pruned).
+        """
+        found = await self._database.use(lambda db: _get(db, run, outputs=outputs))
+        if found is None:
+            raise NotFound(f"no run {run!r} in the store (`fourfold runs` lists what is there)")
+        return found
+
+    async def recent(self, limit: int) -> list[StoredRun]:
+        def read(db: sqlite3.Connection) -> list[StoredRun]:
+            rows = db.execute(f"{_SELECT} ORDER BY created DESC, id LIMIT ?", (limit,)).fetchall()
+            return [_run(row) for row in rows]
+
+        return await self._database.use(read)
+
+    async def step(self, run: str, step: str) -> StepResult | None:
+        """One step's or sub-step's result, None when there is no such step."""
+
+        def read(db: sqlite3.Connection) -> StepResult | None:
+            row = db.execute("SELECT result, output FROM steps WHERE run=? AND id=?", (run, step)).fetchone()
+            return None if row is None else _thaw(*row)
+
+        return await self._database.use(read)
+
+    async def claim(self, run: str) -> RunJournal:
+        """Take a crashed run over.
+
+        Raises:
+            NotFound: no such run. InvalidRequest: it has ended, or its process still runs.
+        """
+        stored = await self.get(run, outputs=False)
+        if stored.state == "running" and not stored.crashed:
+            raise InvalidRequest(f"resume: run {run} is still running in process {stored.owner.partition(':')[0]}")
+
+        def take(db: sqlite3.Connection) -> int:
+            sql = "UPDATE runs SET owner=?, state='running' WHERE id=? AND owner=? AND state=?"
+            return db.execute(sql, (this_process(), run, stored.owner, stored.state)).rowcount
+
+        if not await self._database.use(take):
+            raise InvalidRequest(f"resume: another server has taken run {run} over just now")
+        return RunJournal(self._database, run)
+
+
+_SELECT = "SELECT id,created,ended,state,owner,cwd,steps,request,report FROM runs"
+
+
+def _run(row: tuple[Any, ...]) -> StoredRun:
+    report = json.loads(row[8]) if row[8] else None
+    return StoredRun(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], report)
+
+
+def _get(db: sqlite3.Connection, run: str, *, outputs: bool) -> StoredRun | None:
+    row = db.execute(f"{_SELECT} WHERE id=?", (run,)).fetchone()
+    if row is None:
+        return None
+    columns = "result, output" if outputs else "result, NULL"
+    rows = db.execute(f"SELECT {columns} FROM steps WHERE run=? ORDER BY idx, sub", (run,)).fetchall()
+    intents = frozenset(name for (name,) in db.execute("SELECT step FROM attempts WHERE run=?", (run,)))
+    return replace(_run(row), results=tuple(_thaw(*entry) for entry in rows), intents=intents)
+
+
+def _write(
+    db: sqlite3.Connection, run: str, ended: Sequence[StepResult], starts: Sequence[tuple[str, str, float]]
+) -> None:
+    rows = [(run, *r.index, r.id, *_freeze(r)) for r in ended]
+    if rows:
+        db.executemany("INSERT OR REPLACE INTO steps(run,idx,sub,id,result,output) VALUES(?,?,?,?,?,?)", rows)
+        size = sum(len(row[4]) + len(row[5] or "") for row in rows)
+        db.execute("UPDATE runs SET bytes = bytes + ? WHERE id=?", (size, run))
+    if starts:
+        db.executemany("INSERT INTO attempts(run,step,started) VALUES(?,?,?)", starts)
+
+
+def _close(db: sqlite3.Connection, run: str, ended: Sequence[StepResult], state: RunState, report: str) -> None:
+    _write(db, run, ended, [])
+    db.execute("UPDATE runs SET state=?, ended=?, report=? WHERE id=?", (state, time.time(), report, run))
+
+
+@cache
+def _result_adapter() -> TypeAdapter[StepResult]:
+    return TypeAdapter(StepResult)
+
+
+@cache
+def _output_adapter(op: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_OUTPUTS[op])
+
+
+def _freeze(result: StepResult) -> tuple[str, str | None]:
+    """A result as two JSON texts, its output apart."""
+    head = _result_adapter().dump_json(replace(result, output=None), exclude_defaults=True).decode()
+    if result.output is None:
+        return head, None
+    return head, _output_adapter(result.op).dump_json(result.output).decode()
+
+
+def _thaw(head: str, output: str | None) -> StepResult:
+    result = _result_adapter().validate_json(head)
+    if output is None:
+        return result
+    restored: AnyOutput = _output_adapter(result.op).validate_json(output)
+    return replace(result, output=restored)

@@ -1,0 +1,113 @@
+"""Verification: a finished run becomes the record that MathVer judges, with what the answer itself cost."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+from fourfold_tools.context.tokens import CHARS_PER_TOKEN
+from fourfold_tools.fingerprint import fingerprint
+from fourfold_tools.mathver.context_usage import use_of_context
+from fourfold_tools.mathver.records import Method, Pair, RunRecord, StepRecord, Tokens
+from fourfold_tools.mathver.report import MathVer, verify_run
+from fourfold_tools.mathver.sampling import stratum
+from fourfold_tools.model.request import AnyStep, BashStep
+from fourfold_tools.model.result import StepResult
+from fourfold_tools.prepare import Prepared
+
+_BAND = 0.25  # half-width of the token estimate's 95 % band (published characters per token disagree by a quarter)
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """What the re-runs gave: pairs, the ids that were chosen for them, and what they cost."""
+
+    pairs: tuple[Pair, ...] = ()
+    chosen: tuple[str, ...] | None = None
+    seconds: float = 0.0
+    method: Method = "bounds"
+    server_cpu_s: float | None = None
+
+
+def record_of_run(
+    prepared: Prepared, results: Sequence[StepResult], *, wall_s: float, width: int, cores: float, hashes: bool
+) -> RunRecord:
+    """The record of a run from its results. hashes: whether results are fingerprinted, which takes time."""
+    ran = [r for r in results if r.same_as is None and not _is_parent(r, results)]
+    members: dict[int, list[str]] = {}
+    for result in ran:
+        members.setdefault(result.index[0], []).append(result.id)
+    return RunRecord(
+        steps=tuple(_step(prepared, r, members, hashes=hashes) for r in ran),
+        wall_s=wall_s,
+        max_parallel=width,
+        cores_eff=cores,
+        version=version("fourfold") if _installed() else "source",
+        host=f"{platform.system()} {platform.machine()}",
+    )
+
+
+def judge(record: RunRecord, arms: Arms, seed: int) -> MathVer:
+    """MathVer over a run and what was run again."""
+    done = replace(record, chosen=arms.chosen, verification_s=arms.seconds, server_alone_cpu_s=arms.server_cpu_s)
+    return verify_run(done, arms.pairs, arms.method, seed)
+
+
+def with_tokens(found: MathVer, results: int, delivered: int, bodies: int, calls: int, cut: int) -> MathVer:
+    """The same verification with what the answer cost. The cost of one separate call is not measured, so not said."""
+    tokens = Tokens(
+        delivered=delivered,
+        bodies=bodies,
+        calls=calls,
+        call_overhead=None,
+        turn_overhead=None,
+        cut=cut,
+        relative_error=_BAND,
+        calibrated=False,
+        estimator=f"characters per token: code {CHARS_PER_TOKEN['code']:g}, prose {CHARS_PER_TOKEN['prose']:g}",
+    )
+    context = use_of_context(results, tokens)
+    if found.context.verdict.state == "NOT_APPLICABLE":
+        context = replace(context, verdict=found.context.verdict)
+    return replace(found, context=context)
+
+
+def _step(prepared: Prepared, result: StepResult, members: dict[int, list[str]], *, hashes: bool) -> StepRecord:
+    step = prepared.steps[result.index[0]]
+    deps = [name for p in prepared.graph.preds[result.index[0]] for name in members.get(p, ())]
+    return StepRecord(
+        id=result.id,
+        op=result.op,
+        stratum=stratum(result.op, result.duration_s or 0.0),
+        started_s=result.started_s,
+        duration_s=result.duration_s,
+        cpu_s=result.cpu_s if result.op == "bash" else None,
+        max_rss_bytes=result.max_rss_bytes,
+        attempts=result.attempts,
+        state=result.state,
+        repeatable=repeatable(step, result),
+        result_hash=fingerprint(result) if hashes else None,
+        deps=tuple(deps),
+        lane=result.lane,
+        group=result.group,
+    )
+
+
+def repeatable(step: AnyStep, result: StepResult) -> bool:
+    """Whether a step may be run again: it only read, or it was declared idempotent."""
+    read_only = result.effects is not None and result.effects.read_only
+    return read_only or (isinstance(step, BashStep) and step.idempotent)
+
+
+def _is_parent(result: StepResult, results: Sequence[StepResult]) -> bool:
+    return result.index[1] == 0 and result.attempts == 0 and result.duration_s is None and result.state == "ok"
+
+
+def _installed() -> bool:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        version("fourfold")
+    except PackageNotFoundError:
+        return False
+    return True
