@@ -13,7 +13,7 @@ from fourfold_server.resources import whole_run
 from fourfold_tools.answer.words import seconds
 from fourfold_tools.batch import Reply, batch
 from fourfold_tools.engine.scheduler import Scheduler
-from fourfold_tools.errors import InvalidRequest, NotFound
+from fourfold_tools.errors import FourfoldError, InvalidRequest, NotFound
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.request import BatchRequest
 from fourfold_tools.runtime import Runtime, raise_descriptor_limit
@@ -30,13 +30,17 @@ async def run_batch(request: Mapping[str, Any], *, as_json: bool) -> int:
         raise InvalidRequest(faults_of(exc, "")) from exc
     raise_descriptor_limit()
     reply: Reply | None = None
+    fault: FourfoldError | None = None
     async with Runtime.open() as runtime, anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_interrupt, tasks.cancel_scope)
-        if as_json or not sys.stderr.isatty():
-            reply = await batch(runtime, parsed)
-        else:
-            reply = await _with_display(runtime, parsed)
+        try:
+            plain = as_json or not sys.stderr.isatty()
+            reply = await (batch(runtime, parsed) if plain else _with_display(runtime, parsed))
+        except FourfoldError as exc:
+            fault = exc  # kept for later: a task group would wrap it
         tasks.cancel_scope.cancel()
+    if fault is not None:
+        raise fault
     if reply is None:
         print("fourfold: interrupted; what had finished is kept (`fourfold runs`)", file=sys.stderr)
         return 130
@@ -70,24 +74,19 @@ async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
             table.add_row("", f"and {len(run.running) - _MOST_ROWS} more", "")
         return table
 
-    with Live(console=Console(stderr=True), transient=True, refresh_per_second=10) as live:
-        newest: list[Scheduler] = []
+    newest: list[Scheduler] = []
 
-        def changed(run: Scheduler) -> None:
-            newest[:] = [run]
+    def changed(run: Scheduler) -> None:
+        newest[:] = [run]
 
-        async def draw() -> None:
-            while True:
-                if newest:
-                    live.update(view(newest[0]))
-                await anyio.sleep(0.1)
+    class View:
+        """Drawn anew by the display at each refresh."""
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(draw)
-            try:
-                return await batch(runtime, request, on_change=changed)
-            finally:
-                tasks.cancel_scope.cancel()
+        def __rich__(self) -> Table | str:
+            return view(newest[0]) if newest else ""
+
+    with Live(View(), console=Console(stderr=True), transient=True, refresh_per_second=10):
+        return await batch(runtime, request, on_change=changed)
 
 
 def _bar(done: int, total: int, width: int = 24) -> str:

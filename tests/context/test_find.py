@@ -191,6 +191,9 @@ def agent(session: str, name: str, *, in_flight: bool = False) -> Candidate:
             [main("a"), main("b", in_flight=True)], "a", ("b", None, False), id="an older client after clear"
         ),
         pytest.param(
+            [main("a", owner="a"), main("b", in_flight=True)], "a", ("a", None, True), id="a headless run beside ours"
+        ),
+        pytest.param(
             [main("a"), main("b", in_flight=True), main("c", in_flight=True)],
             "a",
             None,

@@ -251,6 +251,12 @@ async def test_a_client_without_transcripts_is_announced_to_as_well(tmp_path: Pa
     assert [len(line) for line in lines] == [0, 1, 0]
 
 
+async def test_what_one_caller_stated_does_not_limit_an_unknown_one(tmp_path: Path, settings: Settings) -> None:
+    meter = Meter({"HOME": str(tmp_path)}, str(tmp_path), settings.context, sleep=Naps())
+    assert (await meter.measure(None, Stated(percent=96.0))).level == "handoff"
+    assert await meter.measure(None) == Usage()
+
+
 async def test_the_hook_names_the_conversation_before_any_search(home: Home, metering: Callable[..., Meter]) -> None:
     file = home.session("elsewhere").request().reply(410_000, "toolu_1")
     moved = home.root / "other" / "elsewhere.jsonl"

@@ -13,10 +13,14 @@ GERMAN = "Grüße aus Köln, 20 €"
     ("body", "content_type", "text"),
     [
         pytest.param(GERMAN.encode("cp1252"), "text/html; charset=windows-1252", GERMAN, id="header"),
-        pytest.param(GERMAN.encode("cp1252"), 'text/html; Charset="ISO-8859-1"', GERMAN, id="latin-1 is windows-1252"),
+        pytest.param(
+            GERMAN.encode("cp1252"), 'text/html; Charset="ISO-8859-1"', GERMAN, id="latin-1 is windows-1252"
+        ),
         pytest.param("日本".encode("shift_jis"), "text/plain;charset=Shift_JIS", "日本", id="shift_jis"),
         pytest.param("中文".encode("gb18030"), "text/plain; charset=gb2312", "中文", id="gb2312 is gb18030"),
-        pytest.param(b"\xef\xbb\xbf" + GERMAN.encode(), "text/html; charset=iso-8859-1", GERMAN, id="mark over header"),
+        pytest.param(
+            b"\xef\xbb\xbf" + GERMAN.encode(), "text/html; charset=iso-8859-1", GERMAN, id="mark over header"
+        ),
         pytest.param("\ufeffé".encode("utf-16-le"), "text/plain", "é", id="utf-16 mark"),
         pytest.param("é".encode("utf-16-le"), "text/plain; charset=utf-16", "é", id="utf-16 header"),
         pytest.param(
@@ -44,7 +48,10 @@ GERMAN = "Grüße aus Köln, 20 €"
             id="header over meta",
         ),
         pytest.param(
-            f'<meta charset="utf-16">{GERMAN}'.encode(), "text/html", f'<meta charset="utf-16">{GERMAN}', id="meta utf-16"
+            f'<meta charset="utf-16">{GERMAN}'.encode(),
+            "text/html",
+            f'<meta charset="utf-16">{GERMAN}',
+            id="meta utf-16",
         ),
         pytest.param(GERMAN.encode(), "text/plain", GERMAN, id="nothing said: utf-8"),
         pytest.param(GERMAN.encode("cp1252"), "text/plain", GERMAN, id="nothing said: windows-1252"),
@@ -82,6 +89,8 @@ def test_utf_8_comes_back_as_it_was(text: str, content_type: str) -> None:
         assert decode(text.encode(), content_type) == text
 
 
-@given(st.binary(max_size=300), st.sampled_from(["", "a/b; charset=utf-8", "a/b; charset=big5", "a/b;charset=utf-16"]))
+@given(
+    st.binary(max_size=300), st.sampled_from(["", "a/b; charset=utf-8", "a/b; charset=big5", "a/b;charset=utf-16"])
+)
 def test_any_bytes_are_some_text(body: bytes, content_type: str) -> None:
     assert isinstance(decode(body, content_type, cut=True), str)

@@ -13,7 +13,7 @@ import pytest
 from anyio.abc import Process
 from pdf_file import pdf_file, pdf_of_streams
 
-from fourfold_tools.errors import TooLarge, Unsupported
+from fourfold_tools.errors import Contention, TooLarge, Unsupported
 from fourfold_tools.ops import pdf_child
 from fourfold_tools.ops.documents import image_size, image_type, notebook_text
 from fourfold_tools.ops.pdf import PdfText, pdf_text
@@ -224,6 +224,13 @@ async def test_text_beyond_the_bound_is_refused_with_the_way_to_ask_for_less(tmp
 async def test_a_child_out_of_memory_is_unsupported(tmp_path: Path) -> None:
     with pytest.raises(Unsupported, match="the PDF cannot be read: "):
         await from_child(tmp_path / "a.pdf", TWO_PAGES, memory_bytes=16 * MIB)
+
+
+@pytest.mark.anyio
+async def test_a_child_that_cannot_start_is_contention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fourfold_tools.ops.pdf.sys.executable", str(tmp_path / "absent"))
+    with pytest.raises(Contention, match="no child process for the PDF: No such file"):
+        await from_child(tmp_path / "a.pdf", TWO_PAGES)
 
 
 @pytest.mark.anyio

@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from fourfold_tools.errors import Contention, Denied, InvalidRequest, NotFound, TooLarge, Unsupported
+from fourfold_tools.ops import process, spawn_helper
 from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +31,11 @@ DAEMONS = {
     "twice setsid": "( setsid setsid --fork {} & ) >/dev/null 2>&1",
     "cleared environment": "env -i setsid {} >/dev/null 2>&1 &",
     "daemon of its own making": shlex.join(
-        ["python3", "-c", "import os, sys\nif os.fork() == 0:\n os.setsid()\n os.fork() or os.execvp('sh', sys.argv[1:])"]
+        [
+            "python3",
+            "-c",
+            "import os, sys\nif os.fork() == 0:\n os.setsid()\n os.fork() or os.execvp('sh', sys.argv[1:])",
+        ]
     )
     + " {} >/dev/null 2>&1",
 }
@@ -132,7 +137,10 @@ async def test_stdin_is_empty_unless_a_descriptor_is_given(tmp_path: Path) -> No
 async def test_folder_and_arguments_arrive_byte_for_byte(tmp_path: Path) -> None:
     folder = tmp_path / "größe \udcff"
     folder.mkdir()
-    async with a_spawner() as spawner, await shell(spawner, 'pwd; printf %s "$1"', "; rm -rf /\n\udcfe", cwd=str(folder)) as child:
+    async with (
+        a_spawner() as spawner,
+        await shell(spawner, 'pwd; printf %s "$1"', "; rm -rf /\n\udcfe", cwd=str(folder)) as child,
+    ):
         out = await drained(child.stdout)
     assert out == os.fsencode(folder) + b"\n; rm -rf /\n\xfe"
 
@@ -152,9 +160,11 @@ async def test_the_parent_of_a_program_has_no_variables_to_read(monkeypatch: pyt
     assert (out, err, end.code) == (b"", b"", 0)
 
 
-async def test_a_program_starts_with_default_signals_and_only_its_three_descriptors() -> None:
-    async with a_spawner() as spawner:
-        out, err, end = await ran(spawner, "yes | head -1; ls /proc/self/fd 2>/dev/null | wc -l; trap")
+async def test_a_program_starts_with_default_signals_and_only_its_three_descriptors(tmp_path: Path) -> None:
+    with (tmp_path / "open").open("wb") as file:
+        os.set_inheritable(file.fileno(), True)
+        async with a_spawner() as spawner:
+            out, err, end = await ran(spawner, "yes | head -1; ls /proc/self/fd 2>/dev/null | wc -l; trap")
     assert (out.split(), err, end.code) == ([b"y", b"4"], b"", 0)  # 0, 1, 2 and the folder that ls reads
 
 
@@ -285,6 +295,48 @@ async def test_each_program_ends_its_own_daemon_and_no_other(tmp_path: Path) -> 
             assert [m for m in range(count) if lives(pids[m])] == left
 
 
+SERVER = """
+import anyio, sys
+from fourfold_tools.ops import process, spawn_helper
+from fourfold_tools.ops.process import Spawner
+
+async def main():
+    spawner = Spawner()
+    child = await spawner.start(["/bin/bash", "-c", sys.argv[1]], cwd="/", env={"PATH": sys.argv[2]})
+    print(child.pid, flush=True)
+    return (await child.wait()).code
+
+code = anyio.run(main)
+"""
+
+MARKLESS = """
+import resource
+hard = 1 << 60
+resource.setrlimit(resource.RLIMIT_RTTIME, (hard, hard))
+"""
+
+
+@linux
+async def test_where_programs_cannot_be_marked_the_last_one_takes_what_nobody_owns(tmp_path: Path) -> None:
+    text = daemon("cleared environment", tmp_path / "pid") + "exit 4"
+    argv = [sys.executable, "-c", MARKLESS + SERVER + "\nprint(code)", text, ENV["PATH"]]
+    done = await anyio.run_process(argv)
+    assert done.stdout.split()[-1] == b"4"
+    assert not lives(int((tmp_path / "pid").read_text(encoding="utf-8")))
+
+
+@linux
+def test_children_are_found_with_and_without_the_kernels_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["/bin/sleep", "1000"]) as child:
+        try:
+            assert child.pid in spawn_helper.children(os.getpid())
+            monkeypatch.setattr(spawn_helper, "_PROC_CHILDREN", False)
+            assert child.pid in spawn_helper.children(os.getpid())
+            assert spawn_helper.children(child.pid) == []
+        finally:
+            child.kill()
+
+
 @linux
 async def test_a_family_that_keeps_forking_into_new_sessions_is_ended(tmp_path: Path) -> None:
     program = f"""
@@ -307,27 +359,16 @@ os._exit(0)
 
 @linux
 async def test_closing_the_spawner_ends_every_program(tmp_path: Path) -> None:
-    async with a_spawner() as spawner, await shell(spawner, daemon("setsid", tmp_path / "pid") + "sleep 1000") as child:
+    async with (
+        a_spawner() as spawner,
+        await shell(spawner, daemon("setsid", tmp_path / "pid") + "sleep 1000") as child,
+    ):
         pid = await noted(tmp_path / "pid")
         await spawner.aclose()
         assert not lives(pid)
         assert not lives(child.pid)
         with pytest.raises(Contention):
             await child.wait()
-
-
-SERVER = """
-import anyio, sys
-from fourfold_tools.ops.process import Spawner
-
-async def main():
-    spawner = Spawner()
-    child = await spawner.start(["/bin/bash", "-c", sys.argv[1]], cwd="/", env={"PATH": sys.argv[2]})
-    print(child.pid, flush=True)
-    await child.wait()
-
-anyio.run(main)
-"""
 
 
 @linux
@@ -362,6 +403,45 @@ async def test_a_lost_helper_fails_its_programs_clearly_and_the_next_one_takes_o
 
 
 @linux
+async def test_a_helper_that_does_not_answer_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(process, "STUBBORN_S", 0.05)
+    monkeypatch.setattr(process, "STUCK_S", 0.05)
+    async with a_spawner() as spawner:
+        async with await shell(spawner, daemon("setsid", tmp_path / "pid") + "sleep 1000") as child:
+            pid = await noted(tmp_path / "pid")
+            os.kill(parent(child.pid), signal.SIGSTOP)
+            await child.kill()
+            assert not lives(pid)
+            with pytest.raises(Contention):
+                await child.wait()
+        monkeypatch.undo()
+        assert (await ran(spawner, "echo again"))[0] == b"again\n"
+
+
+@linux
+async def test_a_start_during_the_helpers_death_fails_or_works_but_never_hangs() -> None:
+    outcomes: set[str] = set()
+
+    async def one() -> None:
+        try:
+            outcomes.add((await ran(spawner, "echo on"))[0].decode())
+        except Contention as exc:
+            outcomes.add(exc.message)
+
+    async with a_spawner() as spawner, await shell(spawner, "sleep 1000") as child:
+        async with anyio.create_task_group() as group:
+            for n in range(12):
+                group.start_soon(one)
+                if n == 6:
+                    os.kill(parent(child.pid), signal.SIGKILL)
+        assert "on\n" in {*outcomes, (await ran(spawner, "echo on"))[0].decode()}
+    assert outcomes <= {
+        "on\n",
+        "the process that starts programs was ended from outside; this program was ended with it",
+    }
+
+
+@linux
 async def test_signals_that_end_other_programs_do_not_end_the_helper() -> None:
     async with a_spawner() as spawner:
         out, _, end = await ran(spawner, "kill -TERM $PPID; kill -INT $PPID; kill -HUP $PPID; echo on")
@@ -372,17 +452,17 @@ async def test_signals_that_end_other_programs_do_not_end_the_helper() -> None:
 
 
 async def test_term_comes_first_and_a_program_may_use_its_grace() -> None:
-    async with a_spawner() as spawner:
-        async with await shell(spawner, "trap 'echo bye; exit 9' TERM; echo on; sleep 1000 & wait") as child:
-            assert await read_some(child.stdout) == b"on\n"
-            await child.kill(grace_s=10)
-            assert await drained(child.stdout) == b"bye\n"
-            assert (await child.wait()).code == 9
+    command = "trap 'echo bye; exit 9' TERM; echo on; sleep 1000 & wait"
+    async with a_spawner() as spawner, await shell(spawner, command) as child:
+        assert await read_some(child.stdout) == b"on\n"
+        await child.kill(grace_s=10)
+        assert await drained(child.stdout) == b"bye\n"
+        assert (await child.wait()).code == 9
 
 
 @linux
 async def test_term_reaches_what_left_the_session_and_its_grace_holds_for_that_too(tmp_path: Path) -> None:
-    slow = "trap 'sleep 0.05; echo bye > \"$1.bye\"; exit' TERM; echo $$ > \"$1\"; while :; do sleep 0.01; done"
+    slow = 'trap \'sleep 0.05; echo bye > "$1.bye"; exit\' TERM; echo $$ > "$1"; while :; do sleep 0.01; done'
     start = shlex.join(["env", "-i", "setsid", "bash", "-c", slow, "slow", str(tmp_path / "pid")])
     async with a_spawner() as spawner, await shell(spawner, f"{start} & sleep 1000") as child:
         pid = await noted(tmp_path / "pid")
@@ -393,11 +473,11 @@ async def test_term_reaches_what_left_the_session_and_its_grace_holds_for_that_t
 
 
 async def test_a_program_that_ignores_term_is_killed_after_its_grace() -> None:
-    async with a_spawner() as spawner:
-        async with await shell(spawner, "trap '' TERM; echo on; while :; do sleep 0.01; done") as child:
-            assert await read_some(child.stdout) == b"on\n"
-            await child.kill(grace_s=0.05)
-            assert (await child.wait()).code == 137
+    command = "trap '' TERM; echo on; while :; do sleep 0.01; done"
+    async with a_spawner() as spawner, await shell(spawner, command) as child:
+        assert await read_some(child.stdout) == b"on\n"
+        await child.kill(grace_s=0.05)
+        assert (await child.wait()).code == 137
 
 
 async def test_several_tasks_may_wait_for_and_kill_one_program() -> None:
@@ -406,17 +486,20 @@ async def test_several_tasks_may_wait_for_and_kill_one_program() -> None:
     async def wait() -> None:
         codes.append((await child.wait()).code)
 
-    async with a_spawner() as spawner, await shell(spawner, "sleep 1000") as child:
-        async with anyio.create_task_group() as group:
-            with anyio.CancelScope() as first:
-                async with anyio.create_task_group() as cancelled:
-                    cancelled.start_soon(wait)
-                    group.start_soon(wait)
-                    group.start_soon(wait)
-                    await anyio.wait_all_tasks_blocked()
-                    first.cancel()
-            await child.kill()
-            await child.kill()
+    async with (
+        a_spawner() as spawner,
+        await shell(spawner, "sleep 1000") as child,
+        anyio.create_task_group() as group,
+    ):
+        with anyio.CancelScope() as first:
+            async with anyio.create_task_group() as cancelled:
+                cancelled.start_soon(wait)
+                group.start_soon(wait)
+                group.start_soon(wait)
+                await anyio.wait_all_tasks_blocked()
+                first.cancel()
+        await child.kill()
+        await child.kill()
     assert codes == [137, 137]
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import anyio
+
 from fourfold_config.settings import Settings, load_settings
 from fourfold_tools.context.meter import Meter
 from fourfold_tools.context.pressure import effective_cores
@@ -54,7 +56,10 @@ def user_settings_file(env: Mapping[str, str]) -> Path:
 
 @dataclass
 class Runtime:
-    """One server's lasting parts. Mutable: `active` holds the runs in flight by id."""
+    """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
+
+    alone: held by whoever runs steps alone; one at a time.
+    """
 
     settings: Settings
     workspace: Workspace
@@ -70,6 +75,7 @@ class Runtime:
     retry_budget: RetryBudget
     spawner: Spawner
     cores: float
+    alone: anyio.Lock = field(default_factory=anyio.Lock)
     active: dict[str, object] = field(default_factory=dict[str, object])
 
     @property

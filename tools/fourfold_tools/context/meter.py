@@ -188,7 +188,7 @@ class Meter:
         """The usage with its stage after the conversation's last one, and the announcement of a change."""
         before = self._stages.get(usage.conversation, Stage.NORMAL)
         if usage.percent is None:
-            return replace(usage, stage=before)
+            return usage if usage.conversation is None else replace(usage, stage=before)
         gap = self._limits.gap_points
         after = settle(before, usage.percent, gap)
         if not remember:

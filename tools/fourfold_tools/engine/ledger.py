@@ -13,10 +13,7 @@ from fourfold_tools.model.result import Failure, Outcome, State, StepResult
 
 
 class Ledger:
-    """Results by (step, sub-step), each written once. Mutable; a step with sub-steps ends with the last of them.
-
-    units: what ran, with its literal arguments, by the same key.
-    """
+    """Results by (step, sub-step), each written once. Mutable; a step with sub-steps ends with the last of them."""
 
     def __init__(self, work: Work, journal: Journal, now_s: Callable[[], float]) -> None:
         self._work = work
@@ -30,7 +27,6 @@ class Ledger:
         self._subs_bad: set[int] = set()
         self.failed = False
         self.results: dict[tuple[int, int], StepResult] = {}
-        self.units: dict[tuple[int, int], Unit] = {}
         for (index, sub), result in work.done.items():
             if sub == 0:
                 self.results[index, 0] = result
@@ -96,6 +92,7 @@ class Ledger:
             group=None,
             cpu_s=None,
             max_rss_bytes=None,
+            literal=None if unit.step is self._work.steps[unit.index] else unit.step,
             max_tokens=unit.step.max_tokens,
             note=unit.note,
         )
@@ -129,7 +126,6 @@ class Ledger:
                 self._finish_unit(each, replace(result, state="cancelled", id=each.id, index=(each.index, each.sub)))
 
     def _finish_unit(self, unit: Unit, result: StepResult) -> None:
-        self.units[result.index] = unit
         self._record(result)
         ok = result.state == "ok"
         if unit.sub:
@@ -192,6 +188,7 @@ class Ledger:
             effects=unit.effects,
             lane=unit.lane,
             group=unit.group_id,
+            literal=None if unit.step is self._work.steps[unit.index] else unit.step,
             max_tokens=unit.step.max_tokens,
             note=unit.note,
         )

@@ -16,7 +16,7 @@ class ContextUsage:
     again each time. saving: 1 - delivered / separate. per_1000: results per thousand tokens delivered.
     """
 
-    results: int
+    results: int | None
     tokens: Tokens | None
     separate: float | None
     one_per_turn: float | None
@@ -32,7 +32,9 @@ class ContextUsage:
 
     @property
     def per_1000(self) -> float | None:
-        return 1000 * self.results / self.tokens.delivered if self.tokens and self.tokens.delivered else None
+        if self.results is None or not self.tokens or not self.tokens.delivered:
+            return None
+        return 1000 * self.results / self.tokens.delivered
 
     def data(self) -> dict[str, Json]:
         tokens = self.tokens
@@ -48,7 +50,7 @@ class ContextUsage:
             "relative_error": figure(tokens.relative_error) if tokens else None,
             "estimator": tokens.estimator if tokens else None,
             "basis": {
-                "results": "measured",
+                "results": "missing" if self.results is None else "measured",
                 "delivered_tokens": "estimated" if tokens else "missing",
                 "sequential_tokens": "missing" if self.separate is None else "estimated",
             },

@@ -40,9 +40,18 @@ class Sample:
     known: float
 
     @property
+    def ratio(self) -> float:
+        """Sum alone over sum in the run, of the readings."""
+        return sum(r.mean for r in self.readings) / sum(r.known for r in self.readings)
+
+    @property
     def total(self) -> float:
-        """The ratio estimate: sum of known values times (sum alone / sum in the run) over the readings."""
-        return self.known * sum(r.mean for r in self.readings) / sum(r.known for r in self.readings)
+        """The ratio estimate of the stratum's sum alone."""
+        return self.known * self.ratio
+
+    @property
+    def whole(self) -> bool:
+        return len(self.readings) == self.size
 
     @property
     def repeated(self) -> bool:
@@ -110,9 +119,9 @@ def _bootstrap(samples: Sequence[Sample], value: float, rng: random.Random) -> t
     totals = [0.0] * REPLICATES
     parts: list[tuple[float, float]] = []
     for sample in samples:
-        drawn = _replicates(sample, rng)
+        drawn, total = _replicates(sample, rng), sample.total
         freedom = max(1, len(sample.readings) - (1 if sample.open_share > 0 else 0))
-        parts.append((sum((d - sample.total) ** 2 for d in drawn) / REPLICATES, freedom))
+        parts.append((sum((d - total) ** 2 for d in drawn) / REPLICATES, freedom))
         totals = [t + d for t, d in zip(totals, drawn, strict=True)]
     stretch = t_quantile(0.975, round(satterthwaite(parts), 2)) / Z95
     totals.sort()

@@ -14,7 +14,11 @@ Standing = Literal["measured", "sampled", "bounded"]
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """A stratum's part in the estimate: n steps, m of them run alone, and what the n stand on."""
+    """A stratum's part in the estimate: n steps, m of them run alone, and what they stand for.
+
+    sampled: the m stand for all n. measured: each for itself; n - m steps are known by bounds. bounded: all are.
+    sample: the readings, and what they stand for.
+    """
 
     name: str
     n: int
@@ -29,7 +33,7 @@ class Evidence:
 
     alone_s: seconds alone per step: measured, the run's seconds times the stratum's ratio, or the floor.
     bounded: steps of which only bounds are known: at least `floor_s` alone, at most their seconds in the run.
-    excluded: why a step that ran is bounded although its stratum is not (id -> reason).
+    excluded: why a step is not in its stratum (id -> reason); such steps are bounded.
     total: the sum of alone_s with its 95 % interval, the bounded steps at their bounds; None when nothing stands.
     bounded_share: share of the sequential time that the bounded steps may hold.
     faults: pairs that fit no step that ran, or fit one twice.
@@ -48,8 +52,18 @@ class Evidence:
     @property
     def standing(self) -> Standing:
         """The weakest that the total rests on, apart from its bounded part."""
-        kinds = {s.standing for s in self.strata if s.sample}
-        return "sampled" if "sampled" in kinds else "measured" if kinds else "bounded"
+        kinds = {s.standing for s in self.strata}
+        return "sampled" if "sampled" in kinds else "measured" if "measured" in kinds else "bounded"
+
+    @property
+    def used(self) -> tuple[Pair, ...]:
+        """The pairs of steps that were not excluded."""
+        return tuple(p for p in self.pairs.values() if p.id not in self.excluded)
+
+
+def seconds(steps: Sequence[StepRecord]) -> float:
+    """The steps' seconds in the run, added up."""
+    return sum(s.duration_s or 0.0 for s in steps)
 
 
 def floor_s(step: StepRecord, cores: float) -> float:
@@ -61,16 +75,27 @@ def weigh(record: RunRecord, pairs: Sequence[Pair], seed: int) -> Evidence:
     """Sort the steps that ran by what the pairs say about them, and estimate their sequential time."""
     ran = tuple(s for s in record.steps if s.duration_s is not None)
     times = Counter(p.id for p in pairs)
-    known = {s.id: s for s in ran}
-    faults = tuple(sorted(i for i, count in times.items() if count > 1 or i not in known))
+    known = {s.id for s in ran}
     by_id = {p.id: p for p in pairs if p.id in known}
     excluded = {s.id: reason for s in ran if (reason := _why_excluded(s, by_id.get(s.id)))}
-    strata, bounded = _stratify([s for s in ran if s.id not in excluded], by_id)
-    bounded += [s for s in ran if s.id in excluded]
-    alone = _alone(strata, by_id, ran, bounded, record.cores_eff)
-    total = _total(strata, bounded, record.cores_eff, seed)
+    strata = _stratify([s for s in ran if s.id not in excluded], by_id)
+    samples, strata = _judge_noise(strata)
+    covered = {s.name: s for s in strata if s.sample}
+    bounded = [s for s in ran if s.id in excluded or not _stands(s, covered.get(s.stratum), by_id)]
+    floors = {s.id: floor_s(s, record.cores_eff) for s in bounded}
+    low, high = sum(floors.values()), max(sum(floors.values()), seconds(bounded))
+    # A step alone is taken to be no slower than beside others; the high end rests on that.
+    total = estimate_total(samples, seed).shifted(low, high) if samples else None
     return Evidence(
-        ran, by_id, strata, alone, tuple(bounded), excluded, total, _share(total, bounded, record.cores_eff), faults
+        ran=ran,
+        pairs=by_id,
+        strata=tuple(strata),
+        alone_s={s.id: floors[s.id] if s.id in floors else _alone(s, covered[s.stratum], by_id) for s in ran},
+        bounded=tuple(bounded),
+        excluded=excluded,
+        total=total,
+        bounded_share=high / (high + total.value - low) if total else 1.0,
+        faults=tuple(sorted(i for i, count in times.items() if count > 1 or i not in known)),
     )
 
 
@@ -90,70 +115,59 @@ def _why_excluded(step: StepRecord, pair: Pair | None) -> str | None:
     return None
 
 
-def _stratify(steps: Sequence[StepRecord], pairs: Mapping[str, Pair]) -> tuple[tuple[Stratum, ...], list[StepRecord]]:
-    """Each stratum with its sample, and the steps that no sample stands for.
-
-    1. All run alone: measured. 2. At least MIN_SAMPLE: the sample stands for the rest. 3. Fewer: they stand for
-    themselves alone, the rest is bounded. 4. One without a repeat shows no noise: bounded too.
-    """
+def _stratify(steps: Sequence[StepRecord], pairs: Mapping[str, Pair]) -> list[Stratum]:
+    """Each stratum with its readings: MIN_SAMPLE or more stand for the whole of it, fewer only for themselves."""
     members: dict[str, list[StepRecord]] = {}
     for step in steps:
         members.setdefault(step.stratum, []).append(step)
-    strata: list[Stratum] = []
-    bounded: list[StepRecord] = []
-    for name, all_steps in sorted(members.items()):
-        readings = tuple(_reading(pairs[s.id]) for s in all_steps if s.id in pairs)
-        n, m = len(all_steps), len(readings)
-        rest = [s for s in all_steps if s.id not in pairs]
-        expands = m >= MIN_SAMPLE
-        known = sum(r.known for r in readings) + (sum(s.duration_s or 0.0 for s in rest) if expands else 0.0)
-        sample = Sample(readings, n if expands else m, known) if m else None
-        if sample is None or not sample.judgeable:
-            strata.append(Stratum(name, n, m, "bounded", None))
-            bounded += all_steps
-            continue
-        strata.append(Stratum(name, n, m, "sampled" if expands and rest else "measured", sample))
-        bounded += [] if expands else rest
-    return tuple(strata), bounded
+    return [_stratum(name, members[name], pairs) for name in sorted(members)]
 
 
-def _reading(pair: Pair) -> Reading:
-    return Reading(pair.par_s, pair.seq_s, pair.seq2_s, pair.order)
+def _stratum(name: str, steps: Sequence[StepRecord], pairs: Mapping[str, Pair]) -> Stratum:
+    run_alone = [pairs[s.id] for s in steps if s.id in pairs]
+    readings = tuple(Reading(p.par_s, p.seq_s, p.seq2_s, p.order) for p in run_alone)
+    n, m = len(steps), len(readings)
+    if not m:
+        return Stratum(name, n, 0, "bounded", None)
+    known = sum(r.known for r in readings)
+    if m == n or m < MIN_SAMPLE:
+        return Stratum(name, n, m, "measured", Sample(readings, m, known))
+    return Stratum(
+        name, n, m, "sampled", Sample(readings, n, known + seconds([s for s in steps if s.id not in pairs]))
+    )
 
 
-def _alone(
-    strata: Sequence[Stratum],
-    pairs: Mapping[str, Pair],
-    ran: Sequence[StepRecord],
-    bounded: Sequence[StepRecord],
-    cores: float,
-) -> dict[str, float]:
-    ratio = {s.name: s.sample.total / s.sample.known for s in strata if s.sample}
-    floors = {s.id: floor_s(s, cores) for s in bounded}
-    out: dict[str, float] = {}
-    for step in ran:
-        if step.id in floors:
-            out[step.id] = floors[step.id]
-        elif step.id in pairs:
-            out[step.id] = pairs[step.id].alone_s
-        else:
-            out[step.id] = ratio[step.stratum] * (step.duration_s or 0.0)
-    return out
+def _judge_noise(strata: Sequence[Stratum]) -> tuple[list[Sample], list[Stratum]]:
+    """The samples to estimate from, and the strata without those whose noise nothing shows.
+
+    A single reading without a repeat shows no noise. 1. Several such are judged together. 2. One is judged with the
+    largest stratum that was measured whole. 3. Else it stands for nothing. In 1 and 2 the scatter between unlike
+    steps counts as noise, which errs towards a wide interval.
+    """
+    sound = [s.sample for s in strata if s.sample and s.sample.judgeable]
+    weak = [s.sample for s in strata if s.sample and not s.sample.judgeable]
+    if len(weak) == 1:
+        whole = [s for s in sound if s.whole and not s.repeated]
+        if not whole:
+            return sound, [Stratum(s.name, s.n, s.m, "bounded", None) if s.sample in weak else s for s in strata]
+        largest = max(whole, key=lambda s: len(s.readings))
+        sound.remove(largest)
+        weak.append(largest)
+    return sound + ([_pooled(weak)] if weak else []), list(strata)
 
 
-def _total(strata: Sequence[Stratum], bounded: Sequence[StepRecord], cores: float, seed: int) -> Interval | None:
-    samples = [s.sample for s in strata if s.sample]
-    if not samples:
-        return None
-    # A step alone is taken to be no slower than beside others; the high end rests on that.
-    floor = sum(floor_s(s, cores) for s in bounded)
-    return estimate_total(samples, seed).shifted(floor, max(floor, sum(s.duration_s or 0.0 for s in bounded)))
+def _pooled(samples: Sequence[Sample]) -> Sample:
+    """Samples of strata that were measured whole, as one."""
+    readings = tuple(r for s in samples for r in s.readings)
+    return Sample(readings, len(readings), sum(s.known for s in samples))
 
 
-def _share(total: Interval | None, bounded: Sequence[StepRecord], cores: float) -> float:
-    """The bounded steps at their high end against the whole: estimated part and high end together."""
-    if total is None:
-        return 1.0
-    high = sum(s.duration_s or 0.0 for s in bounded)
-    known = total.value - sum(floor_s(s, cores) for s in bounded)
-    return high / (high + known) if high else 0.0
+def _stands(step: StepRecord, stratum: Stratum | None, pairs: Mapping[str, Pair]) -> bool:
+    """Whether the step's time alone is measured or estimated."""
+    return stratum is not None and (stratum.standing == "sampled" or step.id in pairs)
+
+
+def _alone(step: StepRecord, stratum: Stratum, pairs: Mapping[str, Pair]) -> float:
+    if step.id in pairs or not stratum.sample:
+        return pairs[step.id].alone_s
+    return stratum.sample.ratio * (step.duration_s or 0.0)

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from fourfold_tools.mathver.evidence import Evidence
+from fourfold_tools.mathver.figures import figure
 from fourfold_tools.mathver.metrics import lower_bound, most_at_once, span, upper_bound
 from fourfold_tools.mathver.records import RunRecord, StepRecord
+from fourfold_tools.model.output import Json
 
 # A step that computes for this share of its time alone counts as bound by the processor, wholly.
 CPU_BOUND = 0.8
@@ -21,7 +24,16 @@ class Bounds:
     span_s: float
     lower_s: float
     upper_s: float
-    basis: str
+    basis: Literal["alone", "run"]
+
+    def data(self) -> dict[str, Json]:
+        return {
+            "work_s": figure(self.work_s),
+            "span_s": figure(self.span_s),
+            "lower_s": figure(self.lower_s),
+            "upper_s": figure(self.upper_s),
+            "basis": self.basis,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,14 @@ class Limits:
     def least(self) -> float:
         """The smallest of the three."""
         return min(self.by_width, self.by_graph, *([] if self.by_cpu is None else [self.by_cpu]))
+
+    def data(self) -> dict[str, Json]:
+        return {
+            "width": figure(self.by_width),
+            "graph": figure(self.by_graph),
+            "processors": figure(self.by_cpu),
+            "cpu_bound": self.cpu_bound,
+        }
 
 
 def weights(evidence: Evidence) -> Mapping[str, float]:

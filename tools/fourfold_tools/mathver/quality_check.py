@@ -42,6 +42,11 @@ class QualityCheck:
     discarded: tuple[str, ...]
     verdict: Verdict
 
+    @classmethod
+    def missing(cls, verdict: Verdict) -> "QualityCheck":
+        """Nothing was compared and nothing was to be."""
+        return cls(None, None, None, 0.0, 1.0, False, False, 0, 0, (), (), (), (), verdict)
+
     def data(self) -> dict[str, Json]:
         right = None if self.parallel is None else round(self.parallel * self.m)
         kind = "missing" if self.parallel is None else "measured" if self.census else "sampled"
@@ -104,7 +109,6 @@ def check_quality(ran: Sequence[str], pairs: Sequence[Pair], lost: int = 0) -> Q
     lower, upper = _bounds(tally, len(ran), census)
     certified = upper < LIMIT and not tally.unexplained
     checks = _checks(tally, _ids(found, "degraded"), lower, upper, len(apart), lost)
-    scope = "All steps" if census else f"{m} of {len(ran)} steps"
     return QualityCheck(
         parallel=tally.right_parallel / m if m else None,
         sequential=tally.right_alone / m if m else None,
@@ -119,7 +123,7 @@ def check_quality(ran: Sequence[str], pairs: Sequence[Pair], lost: int = 0) -> Q
         unexplained=_ids(found, "unexplained"),
         nondeterministic=tuple(p.id for p in usable if flaky(p)),
         discarded=tuple(p.id for p in pairs if p.input_changed),
-        verdict=judge(checks, f"{scope} were compared with runs alone; degradation is at most {upper:.1%} (95 %)."),
+        verdict=judge(checks, _proven(tally, len(ran), upper, census)),
     )
 
 
@@ -203,6 +207,15 @@ def _checks(tally: _Tally, degraded: Sequence[str], lower: float, upper: float, 
             f"With {m} steps compared, degradation may be up to {upper:.1%} (95 %); {LIMIT:.0%} is the limit.",
         ),
     ]
+
+
+def _proven(tally: _Tally, n: int, upper: float, census: bool) -> str:
+    if not census:
+        return (
+            f"{tally.compared} of {n} steps were compared with runs alone; degradation is below {upper:.1%} (95 %)."
+        )
+    worse = f"{tally.degraded} came out worse" if tally.degraded else "none came out worse"
+    return f"All {n} steps were looked at, {tally.compared} compared with runs alone; {worse}."
 
 
 def _ids(found: Mapping[str, Finding], kind: Finding) -> tuple[str, ...]:

@@ -47,6 +47,11 @@ class ResourceUsage:
     load_alone: Load | None
     verdict: Verdict
 
+    @classmethod
+    def missing(cls, verdict: Verdict) -> "ResourceUsage":
+        """Nothing was measured and nothing was to be."""
+        return cls(None, None, None, None, None, None, None, "n/a", {}, None, None, verdict)
+
     def data(self) -> dict[str, Json]:
         return {
             "cpu": figure(self.cpu),
@@ -95,7 +100,7 @@ def use_of_resources(record: RunRecord, evidence: Evidence, time: TimeComparison
     cpu_s = _cpu_s(record, evidence)
     cpu = None if cpu_s is None else metrics.cpu_share(cpu_s, record.wall_s, record.cores_eff)
     sequential = _sequential_cpu(record, evidence)
-    pairs = [p for p in evidence.pairs.values() if p.id not in evidence.excluded]
+    pairs = evidence.used
     inflation = _inflation(pairs, seed) or _server_inflation(record, evidence, pairs)
     memory = None
     if record.peak_rss_bytes is not None and record.mem_total_bytes:
@@ -129,7 +134,7 @@ def _cpu_s(record: RunRecord, evidence: Evidence) -> float | None:
 def _sequential_cpu(record: RunRecord, evidence: Evidence) -> float | None:
     """Share of the processors that the steps use one at a time, weighted by each stratum's estimated seconds."""
     strata = [s for s in evidence.strata if s.sample]
-    pairs = [p for p in evidence.pairs.values() if p.id not in evidence.excluded]
+    pairs = evidence.used
     if not strata or record.cores_eff <= 0:
         return None
     if record.server_alone_cpu_s is None and any(p.seq_cpu_s is None for p in pairs):

@@ -1,7 +1,7 @@
 """The time line: T_par as measured against T_seq by the strongest method that the evidence bears."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fourfold_tools.mathver import metrics
 from fourfold_tools.mathver.checks import Check, Verdict, judge, not_applicable
@@ -29,40 +29,43 @@ class TimeComparison:
     """Times in seconds; what nobody measured is None.
 
     ci95: of the speed-up. sequential_range_s: between which bounds T_seq lies where it has no 95 % interval.
+    bounds, limits: None for numbers of the caller's own, of which no graph is known.
     n: steps that ran; m: those run alone; excluded: id -> why only bounds are known of it.
     p_max: calls that may run at once; p_mean: steps in work on average.
     """
 
     method: Method
     sequential_s: float | None
-    parallel_s: float
+    parallel_s: float | None
     speedup: float | None
     parallel_efficiency: float | None
     ci95: tuple[float, float] | None
-    sequential_range_s: tuple[float, float]
-    bounds: Bounds
-    limits: Limits
+    verdict: Verdict
     n: int
     m: int
-    strata: tuple[Stratum, ...]
-    excluded: Mapping[str, str]
     seed: int
-    p_max: int
-    p_mean: float | None
-    verdict: Verdict
+    sequential_range_s: tuple[float, float] | None = None
+    bounds: Bounds | None = None
+    limits: Limits | None = None
+    strata: tuple[Stratum, ...] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict[str, str])
+    p_max: int | None = None
+    p_mean: float | None = None
+    baseline: str = BASELINE
 
     @property
     def gain_pct(self) -> int | None:
         return None if self.speedup is None else metrics.gain_pct(self.speedup)
 
     def data(self) -> dict[str, Json]:
-        found = self.bounds
         kind = {"measured": "measured", "sampled": "estimated", "history": "history", "bounds": "missing"}[
             self.method
         ]
+        lower_s = self.bounds.lower_s if self.bounds else None
+        over = metrics.speedup(self.parallel_s, lower_s) if self.parallel_s and lower_s else None
         return {
             "method": self.method,
-            "baseline": BASELINE,
+            "baseline": self.baseline,
             "sequential_s": figure(self.sequential_s),
             "parallel_s": figure(self.parallel_s),
             "speedup": figure(self.speedup),
@@ -70,19 +73,9 @@ class TimeComparison:
             "parallel_efficiency": figure(self.parallel_efficiency),
             "ci95": pair(self.ci95),
             "sequential_range_s": pair(self.sequential_range_s),
-            "bounds": {
-                "work_s": figure(found.work_s),
-                "span_s": figure(found.span_s),
-                "lower_s": figure(found.lower_s),
-                "upper_s": figure(found.upper_s),
-                "basis": found.basis,
-            },
-            "speedup_limits": {
-                "width": figure(self.limits.by_width),
-                "graph": figure(self.limits.by_graph),
-                "processors": figure(self.limits.by_cpu),
-            },
-            "parallel_over_lower": figure(metrics.speedup(self.parallel_s, found.lower_s)),
+            "bounds": self.bounds.data() if self.bounds else None,
+            "speedup_limits": self.limits.data() if self.limits else None,
+            "parallel_over_lower": figure(over),
             "p_max": self.p_max,
             "p_mean": figure(self.p_mean),
             "n": self.n,
@@ -90,13 +83,17 @@ class TimeComparison:
             "strata": [{"name": s.name, "n": s.n, "m": s.m, "standing": s.standing} for s in self.strata],
             "excluded": dict(self.excluded),
             "seed": self.seed,
-            "basis": {"parallel_s": "measured", "sequential_s": kind, "speedup": kind, "bounds": found.basis},
+            "basis": {
+                "parallel_s": "missing" if self.parallel_s is None else "measured",
+                "sequential_s": "missing" if self.sequential_s is None else kind,
+                "speedup": "missing" if self.speedup is None else kind,
+            },
             **self.verdict.data(),
         }
 
 
 def compare_times(record: RunRecord, evidence: Evidence, method: Method, seed: int) -> TimeComparison:
-    """The time section. `method` is the strongest that may be used; what the evidence does not bear is not used.
+    """The time section of a run. `method` is the strongest that may be used; what the evidence does not bear is not used.
 
     The interval is of T_seq under the conditions of the runs alone; T_par is this run's own wall time and has none.
     """

@@ -6,6 +6,7 @@ from typing import Literal
 from fourfold_tools.errors import Code, FourfoldError
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import AnyOutput
+from fourfold_tools.model.request import AnyStep
 
 # `unknown` and `not_started` only stand in the record of a run that broke off, and of what resumed it.
 State = Literal["ok", "failed", "skipped", "cancelled", "timed_out", "unknown", "not_started"]
@@ -44,7 +45,8 @@ class StepResult:
     """The end of one step or sub-step. Times are seconds from the start of the run.
 
     index: (submitted step, sub-step or 0). lane: the parallel stream it ran in. group: the first step of those that
-    one call of their op served together. same_as: the identical step whose result this is.
+    one call of their op served together. same_as: the identical step whose result this is. literal: the step
+    with its references resolved, where they had to be.
     """
 
     id: str
@@ -67,5 +69,6 @@ class StepResult:
     same_as: str | None = None
     lane: int | None = None
     group: str | None = None
+    literal: AnyStep | None = None
     max_tokens: int | None = None
     note: str = ""

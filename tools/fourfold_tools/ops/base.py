@@ -19,6 +19,7 @@ class Call:
 
     id: for messages and the child's environment. timeout_s: from the first moment of work; the op itself ends
     the work then and gives a `timed_out` failure with what it has. deadline: the same bound on time.monotonic().
+    fresh: nothing may come from a cache of results (a run alone, for verification).
     spill: where the op may stream an output too large to hold; it makes the parents when it first writes.
     """
 
@@ -27,6 +28,7 @@ class Call:
     timeout_s: float
     deadline: float
     spill: Path
+    fresh: bool = False
 
 
 class Op(Protocol):

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Literal
@@ -130,6 +130,7 @@ class BashOp:
 
     async def _watch(self, child: Child, capture: Capture, deadline: float) -> tuple[Exit | Contention, bool]:
         """Take in what the command prints until it has ended; also whether that was in time."""
+        ended: tuple[Exit | Contention, bool] | None = None
         async with anyio.create_task_group() as writing:
             writing.start_soon(capture.write)
             async with capture, anyio.create_task_group() as reading:
@@ -138,6 +139,7 @@ class BashOp:
                     reading.start_soon(_drain, child.stderr, "stderr", capture)
                 ended = await self._end(child, deadline)
                 reading.cancel_scope.deadline = anyio.current_time() + _DRAIN_S
+        assert ended is not None  # only the drains are ever cut short
         return ended
 
     async def _end(self, child: Child, deadline: float) -> tuple[Exit | Contention, bool]:
@@ -163,7 +165,7 @@ def _text(value: object) -> str:
 
 
 @contextmanager
-def _stdin(text: str | None) -> Iterator[int | None]:
+def _stdin(text: str | None) -> Generator[int | None]:
     """A descriptor from which a program reads the text: memory on Linux, else a file without a name."""
     if text is None:
         yield None

@@ -33,6 +33,14 @@ _WEB = {
     "euc_kr": "cp949",
     "cp949": "cp949",
 }
+# Labels of the web that Python does not know.
+_LABELS = {
+    "x-sjis": "cp932",
+    "windows-31j": "cp932",
+    "x-gbk": "gb18030",
+    "big5-hkscs": "big5",
+    "windows-874": "cp874",
+}
 _UTF8_LEADS = bytes(range(0xC2, 0xF5))
 
 
@@ -64,7 +72,7 @@ def _declared(body: bytes, content_type: str) -> str | None:
 
 def _codec(label: str) -> str | None:
     try:
-        return _WEB.get(codecs.lookup(label).name)
+        return _LABELS.get(label.lower()) or _WEB.get(codecs.lookup(label).name)
     except (LookupError, ValueError):
         return None
 

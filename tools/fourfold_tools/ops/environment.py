@@ -48,7 +48,7 @@ def _any_of(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def _blank(hides: Callable[[str], bool]) -> None:
-    import ctypes  # noqa: PLC0415  (not needed to import this module)
+    import ctypes
 
     fields = stat_fields(os.getpid())
     if len(fields) <= _ENV_END:

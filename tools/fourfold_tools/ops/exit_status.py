@@ -12,8 +12,8 @@ _ANSWERS = frozenset({"grep", "egrep", "fgrep", "rg", "diff", "cmp", "test", "["
 _GIT_ANSWERS = frozenset({"diff", "grep"})
 # Commands that say on stderr why they fail: before an `&&` they cannot be what gave a silent 1.
 _LOUD = frozenset(
-    "cd pushd popd set shopt export declare local readonly unset echo printf true : sleep ls cat head tail sort uniq wc"
-    " cut tr mkdir touch cp mv rm ln chmod source .".split()
+    {":", "cat", "cd", "chmod", "cp", "cut", "echo", "head", "ln", "ls", "mkdir", "mv", "popd", "printf", "pushd"}
+    | {"rm", "set", "shopt", "sleep", "sort", "tail", "touch", "tr", "true", "uniq", "unset", "wc"}
 )
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _PREFIXES = frozenset({"command", "builtin", "time", "nice", "nohup", "env"})
@@ -43,8 +43,8 @@ def is_answer(command: str, shell: str, *, said_error: bool) -> bool:
 
 @cache
 def _parser() -> "Parser":
-    import tree_sitter  # noqa: PLC0415  (20 ms that no run without an exit status 1 should pay)
-    import tree_sitter_bash  # noqa: PLC0415
+    import tree_sitter  # 20 ms, which no run without an exit status 1 should pay
+    import tree_sitter_bash
 
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
@@ -52,25 +52,34 @@ def _parser() -> "Parser":
 def _deciders(node: "Node", errexit: bool, pipefail: bool) -> list["Node | None"]:
     """The simple commands that may have given the status, the last one last; None for what is no such command."""
     parts = [child for child in node.named_children if child.type != "comment"]
-    if node.type in {"command", "test_command"}:
-        return [node]
-    if node.type in {"variable_assignment", "variable_assignments"}:
-        return [None] if b"$(" in (node.text or b"") or b"`" in (node.text or b"") else []
-    if not parts:
-        return [None]
-    if node.type == "redirected_statement":
-        return _deciders(parts[0], errexit, pipefail)
-    if node.type == "list" and node.child(1) is not None:
-        left, right = (_deciders(part, errexit, pipefail) for part in (parts[0], parts[-1]))
-        joined_by_and = any(child.type == "&&" for child in node.children)
-        return left + right if joined_by_and else right
-    if node.type == "pipeline":
-        found = [_deciders(part, errexit, pipefail) for part in parts]
-        return sum(found, []) if pipefail else found[-1]
-    if node.type in {"program", "subshell", "compound_statement", "negated_command"}:
-        found = [_deciders(part, errexit, pipefail) for part in parts]
-        return sum(found, []) if errexit else found[-1]
-    return [None]
+    match node.type:
+        case "command" | "test_command":
+            return [node]
+        case "variable_assignment" | "variable_assignments":
+            return [None] if _substitutes(node) else []
+        case "declaration_command":
+            return []
+        case _ if not parts:
+            return [None]
+        case "redirected_statement":  # what follows `<<WORD` on its line stands below the redirect in this grammar
+            below = [
+                n for r in parts if r.type == "heredoc_redirect" for n in r.named_children if n.type == "pipeline"
+            ]
+            deciding = below or parts[:1]
+        case "list":
+            deciding = parts if any(child.type == "&&" for child in node.children) else parts[-1:]
+        case "pipeline":
+            deciding = parts if pipefail else parts[-1:]
+        case "program" | "subshell" | "compound_statement" | "negated_command":
+            deciding = parts if errexit else parts[-1:]
+        case _:
+            return [None]
+    return [found for part in deciding for found in _deciders(part, errexit, pipefail)]
+
+
+def _substitutes(node: "Node") -> bool:
+    text = node.text or b""
+    return b"$(" in text or b"`" in text
 
 
 def _words(node: "Node") -> list[str]:
@@ -108,4 +117,11 @@ def _harmless(node: "Node | None", said_error: bool) -> bool:
     if node is None:
         return False
     words = _words(node)
-    return _answers(words) or (bool(words) and words[0] in _LOUD and not said_error)
+    return _answers(words) or (bool(words) and words[0] in _LOUD and not said_error and not _muted(node))
+
+
+def _muted(node: "Node") -> bool:
+    """Whether stderr of the command goes elsewhere."""
+    around = node.parent if node.parent is not None and node.parent.type == "redirected_statement" else node
+    text = around.text or b""
+    return b"2>" in text or b"&>" in text

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urljoin
 
-from html_to_markdown import ConversionOptions, PreprocessingOptions, convert
+from html_to_markdown import ConversionError, ConversionOptions, PreprocessingOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from fourfold_tools.ops import markup
@@ -150,6 +150,9 @@ def _converted(part: LexborNode, base: str, *, markdown: bool) -> str:
         output_format="markdown" if markdown else "plain",
         preprocessing=PreprocessingOptions(enabled=False),
     )
-    text = convert(part.html or "", options).content or ""
-    # Pages that are hidden until a script shows them are empty for the converter.
+    try:
+        text = (convert(part.html or "", options).content or "").lstrip("\n")
+    except ConversionError:
+        text = ""
+    # A page that the converter gives up, or that is hidden until a script shows it, has its words all the same.
     return text if text.strip() else part.text(separator="\n", strip=True)

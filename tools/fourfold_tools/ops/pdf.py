@@ -11,7 +11,7 @@ from typing import Any, cast
 import anyio
 import anyio.abc
 
-from fourfold_tools.errors import TooLarge, Unsupported
+from fourfold_tools.errors import Contention, TooLarge, Unsupported
 from fourfold_tools.ops.size import size_text
 
 # What the child may see of this process's variables: enough to start an interpreter.
@@ -40,6 +40,7 @@ async def pdf_text(
     the GIL. A pool of warm workers would save the 0.1 s of importing pypdf, and carry one file's memory to the next.
 
     Raises:
+        Contention: no process or descriptor is left for the child.
         Unsupported: encrypted, without text, or not readable within memory_bytes.
         TooLarge: the window holds more than max_bytes characters.
     """
@@ -47,9 +48,13 @@ async def pdf_text(
     command = [sys.executable, "-I", "-m", "fourfold_tools.ops.pdf_child", *map(str, bounds)]
     env = {name: os.environ[name] for name in _ENV if name in os.environ}
     output = bytearray()
-    async with await anyio.open_process(
-        command, stdin=fd, stderr=subprocess.DEVNULL, env=env, start_new_session=True
-    ) as child:
+    try:
+        child = await anyio.open_process(
+            command, stdin=fd, stderr=subprocess.DEVNULL, env=env, start_new_session=True
+        )
+    except OSError as exc:
+        raise Contention(f"no child process for the PDF: {exc.strerror}") from exc
+    async with child:
         async for chunk in cast("anyio.abc.ByteReceiveStream", child.stdout):
             output += chunk
             if len(output) > _JSON_FACTOR * max_bytes + _JSON_FRAME:

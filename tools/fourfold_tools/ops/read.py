@@ -127,7 +127,7 @@ class ReadOp:
             if size > max_bytes:
                 return None
             buffer = bytearray(size + 1)  # one more shows a file that is growing
-            return bytes(memoryview(buffer)[:size]) if os.preadv(fd, [buffer], 0, _NOWAIT) == size else None
+            return bytes(buffer[:size]) if os.preadv(fd, [buffer], 0, _NOWAIT) == size else None
         except OSError:  # EAGAIN: not in memory; EOPNOTSUPP: this file system cannot say
             return None
         finally:

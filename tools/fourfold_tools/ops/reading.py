@@ -74,7 +74,11 @@ class Reader:
             Unsupported: binary.
         """
         size = os.fstat(file.fileno()).st_size
-        head = file.read(HEAD_BYTES)
+        small = size <= self._settings.max_bytes
+        head = file.read(size + 1 if small else HEAD_BYTES)
+        if small and len(head) == size and (output := self.plain(request, head)) is not None:
+            return output
+        head = head[:HEAD_BYTES]
         if is_pdf(request, head):
             return None
         if mime := image_type(head):

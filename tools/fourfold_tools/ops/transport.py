@@ -1,5 +1,6 @@
 """The transport of fetches: connections go only to addresses that were checked, on each hop and each reconnect."""
 
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
@@ -29,11 +30,17 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
     and the name in the TLS handshake are set above and stay.
     """
 
-    def __init__(self, *, allow_private: bool, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        resolve: Resolve | None = None,
+        dial: httpcore2.AsyncNetworkBackend | None = None,
+    ) -> None:
         self._allow_private = allow_private
         self._resolve = resolve or self._look_up
         self._lookups = anyio.CapacityLimiter(_LOOKUPS)
-        self._dial = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+        self._dial = dial or cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -177,28 +184,30 @@ def _translated(host: str) -> Generator[None]:
     except httpcore2.TimeoutException as exc:
         raise NetworkFailure(f"{host} did not answer in time", retryable=True) from exc
     except httpcore2.ConnectError as exc:
-        raise _not_connected(host, _root(exc)) from exc
+        raise _not_connected(host, exc) from exc
     except httpcore2.ProtocolError as exc:
         raise NetworkFailure(f"{host} broke off its answer or sent no valid HTTP", retryable=True) from exc
     except (httpcore2.NetworkError, OSError) as exc:
         raise NetworkFailure(f"the connection to {host} was lost", retryable=True) from exc
 
 
-def _not_connected(host: str, root: BaseException) -> NetworkFailure:
-    if isinstance(root, ssl.SSLCertVerificationError):
-        return NetworkFailure(f"the certificate of {host} is not trusted: {root.verify_message}")
-    if isinstance(root, ssl.SSLError):
-        reason = (root.reason or "handshake failed").replace("_", " ").lower()
-        return NetworkFailure(f"no TLS connection to {host}: {reason}")
-    if isinstance(root, OSError) and root.strerror:
-        return NetworkFailure(f"no connection to {host}: {root.strerror.lower()}", retryable=True)
-    return NetworkFailure(f"no connection to {host}", retryable=True)
+def _not_connected(host: str, error: BaseException) -> NetworkFailure:
+    reason = _reason(error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return NetworkFailure(f"the certificate of {host} is not trusted: {reason.verify_message}")
+    if isinstance(reason, ssl.SSLError):
+        return NetworkFailure(f"no TLS connection to {host}: {(reason.reason or 'failed').replace('_', ' ').lower()}")
+    words = f": {os.strerror(reason.errno).lower()}" if reason else ""
+    return NetworkFailure(f"no connection to {host}{words}", retryable=True)
 
 
-def _root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def _reason(error: BaseException | None) -> OSError | None:
+    """What the system said, behind the errors that stand for it; the pool cuts causes off, contexts stay."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _denial(host: str, address: str, kind: str, *, opens: bool) -> str:

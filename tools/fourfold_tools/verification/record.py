@@ -1,32 +1,22 @@
-"""Verification: a finished run becomes the record that MathVer judges, with what the answer itself cost."""
+"""The record of a run as MathVer takes it, and the judgement with what the answer itself cost."""
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 
 from fourfold_tools.context.tokens import CHARS_PER_TOKEN
-from fourfold_tools.fingerprint import fingerprint
 from fourfold_tools.mathver.context_usage import use_of_context
-from fourfold_tools.mathver.records import Method, Pair, RunRecord, StepRecord, Tokens
+from fourfold_tools.mathver.records import RunRecord, StepRecord, Tokens
 from fourfold_tools.mathver.report import MathVer, verify_run
 from fourfold_tools.mathver.sampling import stratum
 from fourfold_tools.model.request import AnyStep, BashStep
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.prepare import Prepared
+from fourfold_tools.verification.fingerprint import fingerprint
+from fourfold_tools.verification.rerun import Arms
 
 _BAND = 0.25  # half-width of the token estimate's 95 % band (published characters per token disagree by a quarter)
-
-
-@dataclass(frozen=True, slots=True)
-class Arms:
-    """What the re-runs gave: pairs, the ids that were chosen for them, and what they cost."""
-
-    pairs: tuple[Pair, ...] = ()
-    chosen: tuple[str, ...] | None = None
-    seconds: float = 0.0
-    method: Method = "bounds"
-    server_cpu_s: float | None = None
 
 
 def record_of_run(
@@ -49,7 +39,13 @@ def record_of_run(
 
 def judge(record: RunRecord, arms: Arms, seed: int) -> MathVer:
     """MathVer over a run and what was run again."""
-    done = replace(record, chosen=arms.chosen, verification_s=arms.seconds, server_alone_cpu_s=arms.server_cpu_s)
+    done = replace(
+        record,
+        chosen=arms.chosen,
+        verification_s=arms.seconds,
+        server_alone_cpu_s=arms.server_cpu_s,
+        load_alone=arms.load,
+    )
     return verify_run(done, arms.pairs, arms.method, seed)
 
 

@@ -1,0 +1,183 @@
+"""The transport: which addresses are dialled, under which name, and what is said when none answers."""
+
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import httpcore2
+import httpx2
+import pytest
+
+from fourfold_tools.errors import Denied, NetworkFailure
+from fourfold_tools.ops.transport import CheckedBackend, CheckedTransport, Resolve
+
+pytestmark = pytest.mark.anyio
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+class Stream(httpcore2.AsyncNetworkStream):
+    """A connection that answers with fixed bytes and keeps what it was told."""
+
+    def __init__(self, answer: bytes = OK) -> None:
+        self.answer = answer
+        self.sent = b""
+        self.server_name: str | None = None
+        self.closed = False
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        part, self.answer = self.answer[:max_bytes], self.answer[max_bytes:]
+        return part
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.sent += buffer
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        self.server_name = server_hostname
+        return self
+
+
+class Dial(httpcore2.AsyncNetworkBackend):
+    """Connects to nothing: addresses in `dead` refuse, those in `silent` never answer, all others give a Stream."""
+
+    def __init__(self, dead: Sequence[str] = (), silent: Sequence[str] = ()) -> None:
+        self.dead = dead
+        self.silent = silent
+        self.dialled: list[str] = []
+        self.streams: list[Stream] = []
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        self.dialled.append(host)
+        if host in self.silent:
+            await anyio.sleep_forever()
+        if host in self.dead:
+            try:
+                raise ConnectionRefusedError(111, "Connection refused")
+            except OSError as exc:
+                raise httpcore2.ConnectError from exc
+        self.streams.append(Stream())
+        return self.streams[-1]
+
+
+def answers(*rounds: Sequence[str]) -> Resolve:
+    """A name server that gives one round of addresses after the other."""
+    left = list(rounds)
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return left.pop(0)
+
+    return resolve
+
+
+@asynccontextmanager
+async def client(dial: Dial, resolve: Resolve | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+    backend = CheckedBackend(allow_private=False, resolve=resolve, dial=dial)
+    transport = CheckedTransport(backend, max_connections=4)
+    async with httpx2.AsyncClient(transport=transport, trust_env=False) as made:
+        yield made
+
+
+async def test_the_checked_address_is_dialled_and_the_name_stays_in_host_header_and_handshake() -> None:
+    dial = Dial()
+    async with client(dial, answers(["93.184.216.34"])) as http:
+        assert (await http.get("https://pages.example/x")).text == "ok"
+    assert dial.dialled == ["93.184.216.34"]
+    assert dial.streams[0].server_name == "pages.example"
+    assert b"\r\nHost: pages.example\r\n" in dial.streams[0].sent
+
+
+async def test_a_name_that_turns_private_between_two_requests_is_refused() -> None:
+    dial = Dial()
+    async with client(dial, answers(["93.184.216.34"], ["10.0.0.5"])) as http:
+        await http.get("http://pages.example/")
+        with pytest.raises(Denied, match=r"^pages.example \(10\.0\.0\.5\) is not reached: private address"):
+            await http.get("http://pages.example/")
+    assert dial.dialled == ["93.184.216.34"]
+
+
+async def test_one_private_address_among_public_ones_refuses_all() -> None:
+    dial = Dial()
+    async with client(dial, answers(["93.184.216.34", "::ffff:127.0.0.1"])) as http:
+        with pytest.raises(Denied):
+            await http.get("http://pages.example/")
+    assert dial.dialled == []
+
+
+@pytest.mark.parametrize("host", ["metadata.google.internal", "metadata.google.internal.", "METADATA.goog"])
+async def test_the_name_of_a_metadata_service_is_not_even_looked_up(host: str) -> None:
+    async with client(Dial(), answers()) as http:
+        with pytest.raises(Denied):
+            await http.get(f"http://{host}/computeMetadata/v1/")
+
+
+@pytest.mark.parametrize("dial", [Dial(dead=["192.0.1.1"]), Dial(silent=["192.0.1.1"])], ids=["dead", "silent"])
+async def test_the_next_address_is_tried_when_the_first_does_not_answer(dial: Dial) -> None:
+    async with client(dial, answers(["192.0.1.1", "192.0.1.2"])) as http:
+        assert (await http.get("http://pages.example/")).text == "ok"
+    assert dial.dialled == ["192.0.1.1", "192.0.1.2"]
+
+
+async def test_the_loser_of_a_race_is_closed() -> None:
+    both = anyio.Event()
+
+    class Racing(Dial):
+        async def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
+            stream = await super().connect_tcp(host, port)
+            if len(self.dialled) == 2:
+                both.set()
+            with anyio.CancelScope(shield=True):
+                await both.wait()
+            return stream
+
+    dial = Racing()
+    async with client(dial, answers(["192.0.1.1", "192.0.1.2"])) as http:
+        assert (await http.get("http://pages.example/")).text == "ok"
+    assert [stream.closed for stream in dial.streams] == [True, True]
+    assert sorted(bool(stream.sent) for stream in dial.streams) == [False, True]
+
+
+async def test_when_no_address_answers_the_last_reason_is_given() -> None:
+    async with client(Dial(dead=["192.0.1.1", "192.0.1.2"]), answers(["192.0.1.1", "192.0.1.2"])) as http:
+        with pytest.raises(NetworkFailure) as caught:
+            await http.get("http://pages.example/")
+    assert caught.value.message == "no connection to pages.example: connection refused"
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(("errno", "retryable"), [(socket.EAI_AGAIN, True), (socket.EAI_NONAME, False)])
+async def test_a_name_without_address_is_said_so(
+    monkeypatch: pytest.MonkeyPatch, errno: int, retryable: bool
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(errno, "no")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    async with client(Dial()) as http:
+        with pytest.raises(NetworkFailure, match=r"^no address found for nosuch\.example$") as caught:
+            await http.get("http://nosuch.example/")
+    assert caught.value.retryable is retryable
+
+
+async def test_an_answer_that_is_no_http_is_one_sentence() -> None:
+    class Odd(Dial):
+        async def connect_tcp(self, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
+            return Stream(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+    async with client(Odd(), answers(["93.184.216.34"])) as http:
+        with pytest.raises(NetworkFailure) as caught:
+            await http.get("http://pages.example/")
+    assert caught.value.message == "pages.example broke off its answer or sent no valid HTTP"

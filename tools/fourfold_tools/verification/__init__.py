@@ -1,0 +1,1 @@
+"""How a run is verified: its record, the steps run again alone, whether their inputs stayed, what it all says."""

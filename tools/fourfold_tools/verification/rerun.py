@@ -1,0 +1,143 @@
+"""Runs alone: chosen steps of a finished run once more, one at a time, through the same ops."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+
+import anyio
+
+from fourfold_tools.mathver.records import Load, Method, Pair, RunRecord
+from fourfold_tools.mathver.sampling import choose
+from fourfold_tools.model.request import AnyStep
+from fourfold_tools.model.result import Failure, Outcome, StepResult
+from fourfold_tools.ops.base import Call
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.verification.fingerprint import fingerprint
+from fourfold_tools.verification.inputs import changed_since
+from fourfold_tools.verification.load import LoadLog
+
+_GRACE_S = 2.0  # a step alone may take this much longer than in the run before it is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """What running steps alone gave: pairs, the ids that were chosen for them, what it cost, how it was loaded."""
+
+    method: Method = "bounds"
+    pairs: tuple[Pair, ...] = ()
+    chosen: tuple[str, ...] | None = None
+    seconds: float = 0.0
+    server_cpu_s: float | None = None
+    load: Load | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """One run of a step alone."""
+
+    seconds: float
+    cpu_s: float | None
+    digest: str | None
+    ok: bool
+
+
+async def run_alone(
+    runtime: Runtime,
+    record: RunRecord,
+    results: Mapping[str, StepResult],
+    steps: Mapping[str, AnyStep],
+    *,
+    began: float,
+    budget_s: float,
+    seed: int,
+) -> Arms:
+    """Run chosen steps alone, twice where the budget allows, and pair them with what they did in the run.
+
+    steps: literal arguments by id. began: when the run started, seconds since the epoch; inputs newer than that
+    void their pair. budget_s: bounds the whole (inf runs every step that may be repeated).
+    """
+    chosen = choose(record.steps, budget_s, seed=seed, runs=2)
+    start, cpu = time.monotonic(), time.process_time()
+    log = LoadLog()
+    first: dict[str, Alone] = {}
+    second: dict[str, Alone] = {}
+    async with runtime.alone, anyio.create_task_group() as tasks:
+        tasks.start_soon(log.watch)
+        with anyio.move_on_after(budget_s if budget_s < inf else None):
+            for passed in (first, second):
+                for name in chosen:
+                    alone = await _once(runtime, name, steps[name], results[name])
+                    if alone is not None:
+                        passed[name] = alone
+        tasks.cancel_scope.cancel()
+    order = {name: place for place, name in enumerate(chosen)}
+    pairs = [
+        _pair(
+            record, results[name], first[name], second.get(name), order[name], _inputs_changed(results[name], began)
+        )
+        for name in chosen
+        if name in first
+    ]
+    repeatable = sum(step.repeatable and step.ended for step in record.steps)
+    return Arms(
+        method="measured" if len(chosen) == repeatable else "sampled",
+        pairs=tuple(pairs),
+        chosen=chosen,
+        seconds=time.monotonic() - start,
+        server_cpu_s=time.process_time() - cpu,
+        load=log.load(),
+    )
+
+
+async def _once(runtime: Runtime, name: str, step: AnyStep, result: StepResult) -> Alone | None:
+    """The step alone, fresh from no cache; None when it did not end in time."""
+    timeout = (step.timeout_s or runtime.timeouts[step.op]) + _GRACE_S
+    spill = runtime.state / "runs" / "alone" / f"{name}.txt"
+    call = Call(name, step, timeout, time.monotonic() + timeout, spill, fresh=True)
+    start = time.monotonic()
+    outcomes: Sequence[Outcome] = ()
+    with anyio.move_on_after(timeout):
+        outcomes = await runtime.ops[step.op].run([call])
+    if not outcomes:
+        return None
+    [outcome] = outcomes
+    took = time.monotonic() - start if outcome.duration_s is None else outcome.duration_s
+    return Alone(
+        took, outcome.cpu_s, fingerprint(_as_result(result, outcome)), not isinstance(outcome.result, Failure)
+    )
+
+
+def _as_result(result: StepResult, outcome: Outcome) -> StepResult:
+    """The run's result with what this outcome says instead."""
+    if isinstance(outcome.result, Failure):
+        failure = outcome.result
+        state = "timed_out" if failure.code == "timed_out" else "failed"
+        return replace(result, state=state, code=failure.code, output=failure.output)
+    return replace(result, state="ok", code=None, output=outcome.result)
+
+
+def _pair(
+    record: RunRecord, result: StepResult, first: Alone, second: Alone | None, order: int, input_changed: bool
+) -> Pair:
+    step = next(s for s in record.steps if s.id == result.id)
+    return Pair(
+        id=result.id,
+        stratum=step.stratum,
+        par_s=step.duration_s or 0.0,
+        seq_s=first.seconds,
+        par_cpu_s=step.cpu_s,
+        seq_cpu_s=first.cpu_s if step.cpu_s is not None else None,
+        par_hash=step.result_hash,
+        seq_hash=first.digest,
+        seq2_hash=second.digest if second else None,
+        par_ok=result.state == "ok",
+        seq_ok=first.ok,
+        input_changed=input_changed,
+        order=order,
+        seq2_s=second.seconds if second else None,
+    )
+
+
+def _inputs_changed(result: StepResult, began: float) -> bool:
+    return result.effects is not None and changed_since(result.effects.reads, began)
