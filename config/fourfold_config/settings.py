@@ -21,6 +21,7 @@ class _Section(BaseModel):
 
 class Limits(_Section):
     max_parallel: int
+    most_parallel: int
     cpu: int
     disk: int
     process: int
@@ -82,6 +83,11 @@ class Fetch(_Section):
     cache_bytes: int
 
 
+class Verify(_Section):
+    share: float
+    least_s: float
+
+
 class Retry(_Section):
     retries: int
     max_s: float
@@ -121,6 +127,7 @@ class Settings(_Section):
     glob: Glob
     bash: Bash
     fetch: Fetch
+    verify: Verify
     retry: Retry
     store: Store
     context: Context

@@ -23,8 +23,10 @@ from fourfold_server import __version__, prompts, resources
 from fourfold_server.catalogue import INSTRUCTIONS, TOOLS
 from fourfold_server.house import Ctx, House
 from fourfold_server.transport import stdio
-from fourfold_tools.batch import Caller, Reply, batch
+from fourfold_tools.batch import batch
+from fourfold_tools.caller import Caller, Reply
 from fourfold_tools.errors import FourfoldError
+from fourfold_tools.handoff import HandoffRequest, handoff
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.request import BatchRequest, InspectRequest
 from fourfold_tools.status import StatusRequest, status
@@ -85,9 +87,15 @@ async def _status(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     return CallToolResult(content=[_text(await status(runtime, request, _caller(ctx).tool_use_id))])
 
 
+async def _handoff(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
+    request = _checked(HandoffRequest, arguments)
+    return _result(await handoff(await ctx.lifespan_context.runtime(ctx), request, _caller(ctx)))
+
+
 _HANDLERS: dict[str, Callable[[Ctx, Mapping[str, Any]], Awaitable[CallToolResult]]] = {
     "inspect": _inspect,
     "batch": _batch,
+    "handoff": _handoff,
     "status": _status,
 }
 
@@ -117,7 +125,7 @@ def _caller(ctx: Ctx) -> Caller:
 def _result(reply: Reply) -> CallToolResult:
     images = [ImageContent(type="image", data=image.data, mime_type=image.mime_type) for image in reply.images]
     if reply.structured is not None:
-        return CallToolResult(content=[*images], structured_content=reply.structured)
+        return CallToolResult(content=[*map(_text, reply.blocks), *images], structured_content=reply.structured)
     return CallToolResult(content=[*map(_text, reply.blocks), *images])
 
 

@@ -104,6 +104,10 @@ _STATUS = """\
 Runs in flight, limits and how full they are, the machine's pressure, your context level, the last runs. \
 With `run`: that run's steps."""
 
+_HANDOFF = """\
+Hand a conversation over before its context is full: `write` keeps what is done, in flight, not started and why; \
+`list` names what is there; `load` (with id) in a new conversation tells what changed on disk and the next calls."""
+
 _ANSWER = {"anthropic/maxResultSizeChars": 500_000}
 _CORE = {**_ANSWER, "anthropic/alwaysLoad": True}
 
@@ -132,6 +136,14 @@ TOOLS: tuple[Tool, ...] = (
         ),
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True),
         _meta=_CORE,
+    ),
+    Tool(
+        name="handoff",
+        title="Handoff: leave and take up work",
+        description=_HANDOFF,
+        input_schema=_object({"action": {"enum": ["write", "list", "load"]}, "id": {"type": "string"}}, ["action"]),
+        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        _meta={"anthropic/searchHint": "context full, continue in a new conversation, resume unfinished work"},
     ),
     Tool(
         name="status",

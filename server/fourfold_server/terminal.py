@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from fourfold_server.resources import whole_run
 from fourfold_tools.answer.words import seconds
-from fourfold_tools.batch import Reply, batch
+from fourfold_tools.batch import batch
+from fourfold_tools.caller import Reply
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.errors import FourfoldError, InvalidRequest, NotFound
 from fourfold_tools.model.faults import faults_of

@@ -92,10 +92,27 @@ def test_an_address_that_is_not_public_is_refused(spelling: str, source: str) ->
 
 @pytest.mark.parametrize(
     "spelling",
-    ["8.8.8.8", "1.1.1.1", "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1", "169.253.1.1", "192.0.1.1",
-     "198.17.255.255", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450:4001::1", "64:ff9b::808:808", "134744072",
-     "2002:808:808::1", "::ffff:8.8.8.8", "2001:0:808:808::f7f7:f7f7", "2001:4860:4860::8888"],
-)  # fmt: skip
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "172.15.255.255",
+        "172.32.0.1",
+        "100.63.255.255",
+        "100.128.0.1",
+        "169.253.1.1",
+        "192.0.1.1",
+        "198.17.255.255",
+        "223.255.255.255",
+        "2606:4700:4700::1111",
+        "2a00:1450:4001::1",
+        "64:ff9b::808:808",
+        "134744072",
+        "2002:808:808::1",
+        "::ffff:8.8.8.8",
+        "2001:0:808:808::f7f7:f7f7",
+        "2001:4860:4860::8888",
+    ],
+)
 def test_a_public_address_is_reached(spelling: str) -> None:
     address = host_address(spelling)
     assert address is not None
@@ -104,29 +121,76 @@ def test_a_public_address_is_reached(spelling: str) -> None:
 
 @pytest.mark.parametrize(
     "spelling",
-    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.20.0.1", "100.64.0.1", "::1", "fd12::1", "0.0.0.0", "::", "198.18.0.5",
-     "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::10.0.0.1", "2002:a00:1::"],
-)  # fmt: skip
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.20.0.1",
+        "100.64.0.1",
+        "::1",
+        "fd12::1",
+        "0.0.0.0",
+        "::",
+        "198.18.0.5",
+        "::ffff:10.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::10.0.0.1",
+        "2002:a00:1::",
+    ],
+)
 def test_allow_private_opens_loopback_and_private_ranges(spelling: str) -> None:
     assert refusal(ip_address(spelling), allow_private=True) is None
 
 
 @pytest.mark.parametrize(
     "spelling",
-    ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::23",
-     "fd20:ce::254", "fd00:42::42", "fe80::1", "224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:169.254.169.254",
-     "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1:a9:fe:a9fe::", "64:ff9b:1:0:a9:fea9:fe00::",
-     "2002:a9fe:a9fe::"],
-)  # fmt: skip
+    [
+        "169.254.169.254",
+        "169.254.170.2",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fd00:42::42",
+        "fe80::1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "ff02::1",
+        "::ffff:169.254.169.254",
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:a9fe:a9:fe00::",
+        "64:ff9b:1:a9:fe:a9fe::",
+        "64:ff9b:1:0:a9:fea9:fe00::",
+        "2002:a9fe:a9fe::",
+    ],
+)
 def test_allow_private_opens_neither_metadata_services_nor_what_is_no_host(spelling: str) -> None:
     assert refusal(ip_address(spelling), allow_private=True)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["example.com", "localhost", "", ".", "1.2.3.4.5", "256.1.1.1", "08.1", "1.2.3.256", "4294967296", "0xg", "1..2", "-1",
-     "1_0", "²", "x" * 300, "1" * 5000],
-)  # fmt: skip
+    [
+        "example.com",
+        "localhost",
+        "",
+        ".",
+        "1.2.3.4.5",
+        "256.1.1.1",
+        "08.1",
+        "1.2.3.256",
+        "4294967296",
+        "0xg",
+        "1..2",
+        "-1",
+        "1_0",
+        "²",
+        "x" * 300,
+        "1" * 5000,
+    ],
+)
 def test_a_name_is_no_address(name: str) -> None:
     assert host_address(name) is None
 

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def classified(command: str, cwd: str) -> Effects:
 
 
 @asynccontextmanager
-async def an_op(workspace: Workspace, settings: Settings | None = None) -> AsyncIterator[BashOp]:
+async def an_op(workspace: Workspace, settings: Settings | None = None) -> AsyncGenerator[BashOp]:
     spawner = Spawner()
     try:
         yield BashOp((settings or load_settings(env={})).bash, workspace, spawner, classified)

@@ -3,12 +3,12 @@
 import tracemalloc
 from pathlib import Path
 
-import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fourfold_tools.ops.capture import SPILL_FROM, Capture, HeadTail, decode
+from fourfold_tools.ops.spill import Spill
 
 pytestmark = pytest.mark.anyio
 
@@ -16,14 +16,13 @@ MARK = "bytes not kept …\n"
 
 
 async def captured(capture: Capture, pieces: list[tuple[str, bytes]]) -> None:
-    async with anyio.create_task_group() as group, capture:
-        group.start_soon(capture.write)
+    async with capture.spill:
         for stream, data in pieces:
             await capture.add("stderr" if stream == "stderr" else "stdout", data)
 
 
 def capture_of(tmp_path: Path, bound: int = 1 << 20, max_spill: int = 1 << 30) -> Capture:
-    return Capture(bound, tmp_path / "runs" / "r" / "s1.txt", max_spill)
+    return Capture(bound, Spill(tmp_path / "runs" / "r" / "s1.txt", max_spill))
 
 
 @given(st.lists(st.text("ab\n", max_size=40).map(str.encode), max_size=30), st.integers(2, 200))
@@ -71,7 +70,7 @@ async def test_texts_come_merged_in_order_and_apart(tmp_path: Path) -> None:
     capture = capture_of(tmp_path)
     await captured(capture, [("stdout", b"a\n"), ("stderr", b"b\n"), ("stdout", b"c\n\n")])
     assert (capture.merged(), capture.stdout(), capture.stderr()) == (("a\nb\nc", 0), "a\nc\n\n", "b\n")
-    assert capture.spill is None
+    assert not capture.spill.opened
     assert not (tmp_path / "runs").exists()
 
 
@@ -80,9 +79,8 @@ async def test_a_large_output_goes_to_the_file_whole_and_in_order(tmp_path: Path
     capture = capture_of(tmp_path, bound=SPILL_FROM)
     await captured(capture, pieces)
     whole = b"".join(data for _, data in pieces)
-    assert capture.spill is not None
-    assert Path(capture.spill).read_bytes() == whole
-    assert Path(capture.spill).stat().st_mode & 0o077 == 0
+    assert capture.spill.path.read_bytes() == whole
+    assert capture.spill.path.stat().st_mode & 0o077 == 0
     text, dropped = capture.merged()
     assert f"\n… {dropped:,} bytes not kept …\n" in text
     assert len(whole) - SPILL_FROM <= dropped < len(whole) - SPILL_FROM + 3 * 4096
@@ -92,16 +90,17 @@ async def test_a_large_output_goes_to_the_file_whole_and_in_order(tmp_path: Path
 async def test_the_file_ends_at_its_bound_and_the_text_says_so(tmp_path: Path) -> None:
     capture = capture_of(tmp_path, max_spill=300_000)
     await captured(capture, [("stdout", b"x" * 65_536)] * 10)
-    assert capture.spill is not None
-    assert Path(capture.spill).stat().st_size == 300_000
-    assert capture.merged()[0].endswith(f"\n… {capture.spill} is not complete: it holds the first 300,000 bytes …")
+    assert capture.spill.path.stat().st_size == 300_000
+    assert capture.merged()[0].endswith(
+        f"\n… {capture.spill.path} is not complete: it holds the first 300,000 bytes …"
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 async def test_a_full_disk_stops_nothing_and_is_said(tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.symlink_to("/dev/full")
-    capture = Capture(1 << 20, full, 1 << 30)
+    capture = Capture(1 << 20, Spill(full, 1 << 30))
     await captured(capture, [("stdout", b"x" * 65_536)] * 100)
     text, dropped = capture.merged()
     assert text.endswith(f"\n… {full} is not complete: No space left on device …")
@@ -110,16 +109,16 @@ async def test_a_full_disk_stops_nothing_and_is_said(tmp_path: Path) -> None:
 
 async def test_a_file_that_cannot_be_made_is_not_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    capture = Capture(1 << 20, tmp_path / "file" / "s1.txt", 1 << 30)
+    capture = Capture(1 << 20, Spill(tmp_path / "file" / "s1.txt", 1 << 30))
     await captured(capture, [("stdout", b"x" * 65_536)] * 10)
-    assert capture.spill is None
+    assert not capture.spill.opened
     assert "s1.txt could not be written: File exists …" in capture.merged()[0]
 
 
 async def test_a_discarded_capture_leaves_no_file(tmp_path: Path) -> None:
     capture = capture_of(tmp_path)
     await captured(capture, [("stdout", b"x" * 65_536)] * 10)
-    capture.discard()
+    capture.spill.discard()
     assert list((tmp_path / "runs" / "r").iterdir()) == []
 
 

@@ -39,6 +39,8 @@ _TOKENS = (
     + [text.encode() for text in ("é", "É", "ſ", "\u212a", "日")]
     + [b"\xff", b"\xff\xfe", b"\xe2\x84", b"x" * 500, b"x" * 501, b"y" * 2500]
 )
+# So long that a NUL behind it lies in a later block of ripgrep's than the lines before it.
+_FILLER = b"~~~~~~~~\n" * 20_000
 _LINE = st.lists(st.sampled_from(_TOKENS), max_size=4).map(b"".join)
 _TEXT = st.tuples(st.lists(_LINE, max_size=9).map(b"\n".join), st.sampled_from([b"", b"\n"])).map(b"".join)
 _CONTENT = st.one_of(
@@ -47,7 +49,7 @@ _CONTENT = st.one_of(
     _TEXT.map(lambda text: b"\xef\xbb\xbf" + text),
     _TEXT.map(lambda text: text.decode("utf-8", "replace").encode("utf-16")),
     st.tuples(_TEXT, _TEXT).map(b"\0".join),
-    st.tuples(_TEXT, _TEXT).map((b"\n" + b"foo k filler\n" * 9000 + b"\0\n").join),  # the NUL lies in a later block
+    st.tuples(_TEXT, _TEXT).map((b"\n" + _FILLER + b"\0\n").join),
     _TEXT.map(lambda text: text + b"\nfoo" * 40),
 )
 _NAMES = [
@@ -138,8 +140,8 @@ _HAZARDS = {
     "a comment without an end": ({"a.txt": "foo\nbar\n"}, ["(?x)f oo # c", "bar"], {}),
     "flags that leak": ({"a.txt": "a\nB\nb\n"}, ["a)(?i)(c", "b"], {}),
     "patterns of which one holds the other": ({"a.txt": "foo\nfoo_bar\n"}, ["foo", "foo_bar", r"foo\b"], {}),
-    "a binary file, seen late": ({"a.txt": b"foo 1\n" * 20_000 + b"\0foo\n"}, ["foo", "1", "none"], {}),
-    "a binary file, seen late, counted": ({"a.txt": b"f1\n" * 26_000 + b"\0f\n"}, ["f1", "1"], {"mode": "count"}),
+    "a binary file, seen late": ({"a.txt": b"foo 1\n" + _FILLER + b"\0foo\n"}, ["foo", "1", "none"], {}),
+    "a binary file, seen late, counted": ({"a.txt": b"f1\n" + _FILLER + b"\0f\n"}, ["f1", "1"], {"mode": "count"}),
     "a binary file, named": ({"a.bin": b"foo\nbar\0\nfoo bar\n"}, ["foo", "bar", "b.r"], {"path": "a.bin"}),
     "letters that fold to ASCII": ({"a.txt": "\u212aey\nkey\nmaſt\nMAST\n"}, ["key", "mast", "KEY"], {"ignore_case": True}),
     "letters beyond ASCII": ({"a.txt": "é\nÉ\nſ\ns\n"}, ["é", "ſ", "s"], {"ignore_case": True}),

@@ -6,7 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ DAEMONS = {
 
 
 @asynccontextmanager
-async def a_spawner() -> AsyncIterator[Spawner]:
+async def a_spawner() -> AsyncGenerator[Spawner]:
     spawner = Spawner()
     try:
         yield spawner
@@ -270,9 +270,9 @@ async def test_a_cancelled_task_leaves_no_process(tmp_path: Path) -> None:
     async with a_spawner() as spawner:
         async with anyio.create_task_group() as group:
             group.start_soon(run)
-            pid = await noted(tmp_path / "pid")
+            assert lives(await noted(tmp_path / "pid"))
             group.cancel_scope.cancel()
-        assert not lives(pid)
+        assert not lives(await noted(tmp_path / "pid"))
 
 
 @linux

@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -84,7 +84,7 @@ def answers(*rounds: Sequence[str]) -> Resolve:
 
 
 @asynccontextmanager
-async def client(dial: Dial, resolve: Resolve | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(dial: Dial, resolve: Resolve | None = None) -> AsyncGenerator[httpx2.AsyncClient]:
     backend = CheckedBackend(allow_private=False, resolve=resolve, dial=dial)
     transport = CheckedTransport(backend, max_connections=4)
     async with httpx2.AsyncClient(transport=transport, trust_env=False) as made:

@@ -1,14 +1,14 @@
 """Progress: what a run says of itself while it lasts, throttled, monotone, with a heartbeat."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 
 from fourfold_tools.answer.words import seconds
+from fourfold_tools.caller import Report
 from fourfold_tools.engine.scheduler import Scheduler
 
-Report = Callable[[float, float, str], Awaitable[None]]
 _LEAST_S = 0.1  # at most ten notifications a second (contract)
 _HEARTBEAT_S = 10.0  # a third of the shortest idle limit that the client can be given (30 s)
 

@@ -58,7 +58,7 @@ def user_settings_file(env: Mapping[str, str]) -> Path:
 class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
-    alone: held by whoever runs steps alone; one at a time.
+    alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
     """
 
     settings: Settings
@@ -76,6 +76,7 @@ class Runtime:
     spawner: Spawner
     cores: float
     alone: anyio.Lock = field(default_factory=anyio.Lock)
+    last_percent: float | None = None
     active: dict[str, object] = field(default_factory=dict[str, object])
 
     @property

@@ -46,7 +46,8 @@ def _take(body: str, room: int, total: int, head_share: float) -> Piece:
     if not head and not tail:
         return Piece(body[: max(0, room - 1)] + _GAP, 0, total)
     shown = _count(head) + _count(tail)
-    return Piece("\n".join(part for part in (head.rstrip("\n"), _GAP, tail) if part), shown, total)
+    rows = [head.rstrip("\n"), _GAP, tail] if tail else [head.rstrip("\n")]
+    return Piece("\n".join(row for row in rows if row), shown, total)
 
 
 def _first_lines(text: str, room: int) -> str:

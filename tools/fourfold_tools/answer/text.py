@@ -152,8 +152,8 @@ def _fit(result: StepResult, body: str, tokens: int, spill: Callable[[str], str]
 
 
 def _cut_line(piece: Piece, path: str) -> str:
-    part = "" if piece.shown or not piece.text else " and part of one"
-    return f"… {piece.shown:,}{part} of {piece.total:,} lines shown; all of it: {path}"
+    shown = f"{piece.shown:,}" if piece.shown or not piece.text else "part of the first"
+    return f"… {shown} of {piece.total:,} lines shown; all of it: {path}"
 
 
 def kept_in(result: StepResult, spill: Callable[[str], str]) -> Cut:

@@ -20,7 +20,9 @@ def head_share(result: StepResult) -> float:
 
 
 def seconds(value: float) -> str:
-    """`14 ms` below a second, `2.3 s` below a hundred, `214 s` above."""
+    """`<1 ms`, `14 ms` below a second, `2.3 s` below a hundred, `214 s` above."""
+    if value < 0.0005:
+        return "<1 ms"
     if value < 0.9995:
         return f"{value * 1000:.0f} ms"
     return f"{value:.1f} s" if value < 99.95 else f"{value:.0f} s"

@@ -32,6 +32,11 @@ class Conversation:
         return None if self.in_own_file else Voice(self.sidechain, self.agent)
 
     @property
+    def key(self) -> str:
+        """The conversation's name in the store: its session, and the agent of a subagent."""
+        return f"{self.session}/{self.agent}" if self.agent else self.session
+
+    @property
     def in_own_file(self) -> bool:
         return os.path.basename(self.path).startswith("agent-")
 

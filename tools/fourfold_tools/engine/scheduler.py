@@ -60,6 +60,7 @@ class Scheduler:
         self._clock = clock
         self._chance = chance
         self._start = clock()
+        self._ended_s: float | None = None
         self._ranks = work.graph.upward_ranks(work.weights)
         self._queue = ReadyQueue()
         self._parked: dict[Unit, None] = {}
@@ -80,6 +81,10 @@ class Scheduler:
     def now_s(self) -> float:
         return self._clock() - self._start
 
+    def wall_s(self) -> float:
+        """Seconds from the start of the run to its last result; to now while it runs."""
+        return self.now_s() if self._ended_s is None else self._ended_s
+
     async def run(self) -> list[StepResult]:
         """Run every step; the results in submission order. When cancelled, the ledger holds how each step ended."""
         try:
@@ -96,6 +101,7 @@ class Scheduler:
             self._cut_off()
             raise
         finally:
+            self._ended_s = self.now_s()
             self._let_go()
         return self.ledger.ordered()
 

@@ -54,4 +54,8 @@ def not_applicable(reason: str, checks: Sequence[Check] = ()) -> Verdict:
 
 def worst(states: Iterable[State]) -> State:
     """The worst state; NOT_APPLICABLE only when there is nothing else."""
-    return max(states, key=_SEVERITY.__getitem__, default="NOT_APPLICABLE")
+    found: State = "NOT_APPLICABLE"
+    for state in states:
+        if _SEVERITY[state] > _SEVERITY[found]:
+            found = state
+    return found

@@ -9,6 +9,9 @@ from fourfold_tools.mathver.estimate import Interval, Reading, Sample, estimate_
 from fourfold_tools.mathver.records import Pair, RunRecord, StepRecord
 from fourfold_tools.mathver.sampling import MIN_SAMPLE
 
+# Share of the sequential time that may be known by bounds alone.
+MAX_BOUNDED = 0.2
+
 Standing = Literal["measured", "sampled", "bounded"]
 
 
@@ -54,6 +57,11 @@ class Evidence:
         """The weakest that the total rests on, apart from its bounded part."""
         kinds = {s.standing for s in self.strata}
         return "sampled" if "sampled" in kinds else "measured" if "measured" in kinds else "bounded"
+
+    @property
+    def sound(self) -> bool:
+        """Whether so much was measured or sampled that the total may be called the sequential time."""
+        return self.total is not None and self.bounded_share <= MAX_BOUNDED
 
     @property
     def used(self) -> tuple[Pair, ...]:

@@ -63,15 +63,15 @@ class Limits:
 
 
 def weights(evidence: Evidence) -> Mapping[str, float]:
-    """Seconds per step: alone where anything was run alone, else as they were in the run."""
-    return evidence.alone_s if evidence.total else {s.id: s.duration_s or 0.0 for s in evidence.ran}
+    """Seconds per step: alone where that is known of enough of them, else as they were in the run."""
+    return evidence.alone_s if evidence.sound else {s.id: s.duration_s or 0.0 for s in evidence.ran}
 
 
 def bounds(evidence: Evidence, width: float) -> Bounds:
     """Work, span, and the lower (work and span law) and upper (Graham, Brent) bound of T_par."""
     heavy = weights(evidence)
     work_s, span_s = sum(heavy.values()), span(heavy, {s.id: s.deps for s in evidence.ran})
-    basis = "alone" if evidence.total else "run"
+    basis: Literal["alone", "run"] = "alone" if evidence.sound else "run"
     return Bounds(work_s, span_s, lower_bound(work_s, span_s, width), upper_bound(work_s, span_s, width), basis)
 
 
@@ -120,10 +120,13 @@ def _computing_s(record: RunRecord, evidence: Evidence) -> float:
 
 
 def observed_width(steps: Sequence[StepRecord]) -> int:
-    """The most calls that were in work at once; a group is one from its first start to its last end."""
+    """The most calls that were in work at once; a group is one from its first start to its last end.
+
+    A step that was tried again is left out: between its attempts it waits without a place.
+    """
     spans: dict[str, tuple[float, float]] = {}
     for step in steps:
-        if step.started_s is None or step.duration_s is None:
+        if step.started_s is None or step.duration_s is None or step.attempts > 1:
             continue
         name = f"step {step.id}" if step.group is None else f"group {step.group}"
         start, end = step.started_s, step.started_s + step.duration_s

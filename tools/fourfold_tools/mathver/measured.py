@@ -8,7 +8,6 @@ from math import exp, isfinite, sqrt
 from statistics import fmean, variance
 
 from fourfold_tools.errors import Fault, InvalidRequest
-from fourfold_tools.mathver import metrics
 from fourfold_tools.mathver.checks import Check, Verdict, judge, not_applicable
 from fourfold_tools.mathver.context_usage import ContextUsage
 from fourfold_tools.mathver.proportions import lower_share, newcombe, upper_share

@@ -1,7 +1,7 @@
 """Intervals for shares: exact (Clopper-Pearson), Wilson's for one share, Newcombe's for the difference of two."""
 
 from collections.abc import Callable
-from math import exp, lgamma, log, log1p, sqrt
+from math import exp, lgamma, log, log1p, pow, sqrt
 
 from fourfold_tools.mathver.student import Z95
 
@@ -17,7 +17,7 @@ def upper_share(hits: int, trials: int) -> float:
     if hits >= trials:
         return 1.0
     if hits == 0:
-        return 1 - ALPHA ** (1 / trials)
+        return 1 - pow(ALPHA, 1 / trials)
     return _bisect(lambda p: _at_most(hits, trials, p) > ALPHA)
 
 

@@ -133,18 +133,19 @@ def _cpu_s(record: RunRecord, evidence: Evidence) -> float | None:
 
 def _sequential_cpu(record: RunRecord, evidence: Evidence) -> float | None:
     """Share of the processors that the steps use one at a time, weighted by each stratum's estimated seconds."""
-    strata = [s for s in evidence.strata if s.sample]
     pairs = evidence.used
-    if not strata or record.cores_eff <= 0:
+    if not evidence.sound or record.cores_eff <= 0:
         return None
     if record.server_alone_cpu_s is None and any(p.seq_cpu_s is None for p in pairs):
         return None
+    stratum_of = {s.id: s.stratum for s in evidence.ran}
     used = whole = 0.0
-    for stratum in strata:
-        mine = [p for p in pairs if p.stratum == stratum.name]
-        alone_s, total = sum(p.seq_s for p in mine), stratum.sample.total if stratum.sample else 0.0
-        used += total * sum(p.seq_cpu_s or 0.0 for p in mine) / alone_s if alone_s else 0.0
-        whole += total
+    for stratum in evidence.strata:
+        if not stratum.sample:
+            continue
+        mine = [p for p in pairs if stratum_of[p.id] == stratum.name]
+        used += stratum.sample.total * sum(p.seq_cpu_s or 0.0 for p in mine) / sum(p.seq_s for p in mine)
+        whole += stratum.sample.total
     all_runs_s = sum(p.seq_s + (p.seq2_s or 0.0) for p in pairs)
     return (used / whole + (record.server_alone_cpu_s or 0.0) / all_runs_s) / record.cores_eff
 

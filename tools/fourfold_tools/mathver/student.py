@@ -1,7 +1,7 @@
 """Quantiles of Student's t, for intervals that rest on few values."""
 
 from functools import lru_cache
-from math import cos, exp, lgamma, log, pi, sqrt, tan
+from math import cos, exp, lgamma, log, pi, pow, sqrt, tan
 from statistics import NormalDist
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -38,8 +38,8 @@ def t_quantile(probability: float, df: float) -> float:
 def _area(angle: float, power: float) -> float:
     """The integral of cos(a)^power from 0 to angle."""
     width = angle / _PANELS
-    inner = sum((4 if k % 2 else 2) * cos(k * width) ** power for k in range(1, _PANELS))
-    return (1 + inner + cos(angle) ** power) * width / 3
+    inner = sum((4 if k % 2 else 2) * pow(cos(k * width), power) for k in range(1, _PANELS))
+    return (1 + inner + pow(cos(angle), power)) * width / 3
 
 
 def satterthwaite(parts: list[tuple[float, float]]) -> float:

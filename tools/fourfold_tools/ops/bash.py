@@ -23,6 +23,7 @@ from fourfold_tools.ops.capture import Capture
 from fourfold_tools.ops.environment import Environment
 from fourfold_tools.ops.exit_status import is_answer
 from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
+from fourfold_tools.ops.spill import Spill
 from fourfold_tools.ops.workspace import Workspace
 
 # What the client shows where a command printed nothing, and the exit code that it gives one whose time was up.
@@ -117,11 +118,12 @@ class BashOp:
         if child is None:
             return Outcome(Failure("timed_out", f"timed out after {call.timeout_s:g} s, before it could start"))
         async with child:
-            capture = Capture(self._settings.max_output_bytes, call.spill, self._settings.max_spill_bytes)
+            spill = Spill(call.spill, self._settings.max_spill_bytes)
+            capture = Capture(self._settings.max_output_bytes, spill)
             try:
                 end, in_time = await self._watch(child, capture, deadline)
             except anyio.get_cancelled_exc_class():
-                capture.discard()
+                spill.discard()
                 raise
         if isinstance(end, Contention):
             return Outcome(replace(Failure.of(end), output=_output(capture, "", None)))
@@ -131,14 +133,12 @@ class BashOp:
     async def _watch(self, child: Child, capture: Capture, deadline: float) -> tuple[Exit | Contention, bool]:
         """Take in what the command prints until it has ended; also whether that was in time."""
         ended: tuple[Exit | Contention, bool] | None = None
-        async with anyio.create_task_group() as writing:
-            writing.start_soon(capture.write)
-            async with capture, anyio.create_task_group() as reading:
-                reading.start_soon(_drain, child.stdout, "stdout", capture)
-                if child.stderr is not None:
-                    reading.start_soon(_drain, child.stderr, "stderr", capture)
-                ended = await self._end(child, deadline)
-                reading.cancel_scope.deadline = anyio.current_time() + _DRAIN_S
+        async with capture.spill, anyio.create_task_group() as reading:
+            reading.start_soon(_drain, child.stdout, "stdout", capture)
+            if child.stderr is not None:
+                reading.start_soon(_drain, child.stderr, "stderr", capture)
+            ended = await self._end(child, deadline)
+            reading.cancel_scope.deadline = anyio.current_time() + _DRAIN_S
         assert ended is not None  # only the drains are ever cut short
         return ended
 
@@ -209,4 +209,5 @@ def _output(capture: Capture, first: str, code: int | None) -> BashOutput:
     """What was printed, below the lines that the client puts first."""
     merged, dropped = capture.merged()
     body = "\n".join(part for part in (first, merged) if part)
-    return BashOutput(body, capture.stdout(), capture.stderr(), code, dropped, capture.spill)
+    spill = str(capture.spill.path) if capture.spill.opened else None
+    return BashOutput(body, capture.stdout(), capture.stderr(), code, dropped, spill)

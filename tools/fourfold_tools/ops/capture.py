@@ -1,19 +1,12 @@
-"""A capture: what a command printed, head and tail within bounds, streamed to a file where it is too much to hold."""
+"""A capture: what a command printed, head and tail within bounds, as text."""
 
-import contextlib
 import copy
-import os
-from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
-import aiofiles
-import anyio
+from fourfold_tools.ops.spill import Spill
 
 # Merged bytes from which on the output also goes to a file, so that all of it can be read.
 SPILL_FROM = 262_144
-# Pieces of at most 64 KiB that may wait for the disk; then the command waits too.
-_WAITING = 16
 # How far from a cut a line's end is looked for, so that whole lines stand on both sides.
 _LINE_BYTES = 4096
 # Bytes that are decoded at once where some are not UTF-8, and how many such windows get the slowest decoder.
@@ -25,7 +18,7 @@ class HeadTail:
     """The first and the last half of a bound of bytes; what lies between is counted."""
 
     def __init__(self, bound: int) -> None:
-        self._half = bound // 2
+        self._half = max(1, bound // 2)
         self._head = bytearray()
         self._tail = bytearray()
         self.total = 0
@@ -55,34 +48,18 @@ class HeadTail:
 
 
 class Capture:
-    """What a command prints, in order of arrival; `bound` bytes of each text are kept.
+    """What a command prints, in order of arrival: `bound` bytes of each text, and all of a long one in `spill`."""
 
-    Used as an async context manager while the command runs; `write` runs beside it and takes the output to the
-    file. Mutable: the kept bytes, and `fault`, which says why the file is missing or incomplete.
-    """
-
-    def __init__(self, bound: int, spill: Path, max_spill_bytes: int) -> None:
+    def __init__(self, bound: int, spill: Spill) -> None:
+        self.spill = spill
         self._merged = HeadTail(bound)
         self._stderr = HeadTail(bound)
         self._stdout: HeadTail | None = None  # None: nothing on stderr so far, so stdout is all there is
         self._spill_from = min(SPILL_FROM, bound // 2)
-        self._path = spill
-        self._max_spill_bytes = max_spill_bytes
-        self._send, self._receive = anyio.create_memory_object_stream[bytes](_WAITING)
-        self._spilling = False
-        self._opened = False
-        self.fault = ""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._send.close()
 
     async def add(self, stream: Literal["stdout", "stderr"], data: bytes) -> None:
         """Take a piece; waits while the disk is behind."""
+        before = self._merged.total
         if stream == "stderr" and self._stdout is None:
             self._stdout = copy.deepcopy(self._merged)
         self._merged.add(data)
@@ -90,64 +67,18 @@ class Capture:
             self._stderr.add(data)
         elif self._stdout is not None:
             self._stdout.add(data)
-        if self._spilling:
-            await self._send.send(data)
+        if before > self._spill_from:
+            await self.spill.add(data)
         elif self._merged.total > self._spill_from:
-            self._spilling = True
-            before = self._merged.total - len(data)
-            await self._send.send(self._merged.head()[:before] + data)
-
-    async def write(self) -> None:
-        """Write what comes to the file until the context is left; a disk that fails does not stop the command."""
-        with self._receive, anyio.CancelScope(shield=True):  # it ends with the context, and closes its file first
-            try:
-                await self._write()
-            except OSError as exc:
-                self.fault = exc.strerror or type(exc).__name__
-            async for _ in self._receive:
-                pass
-
-    async def _write(self) -> None:
-        left = self._max_spill_bytes
-        async for first in self._receive:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            async with aiofiles.open(self._path, "wb", opener=_private) as file:
-                self._opened = True
-                await file.write(first[:left])
-                left -= len(first)
-                while left >= 0 and (data := await self._next()):
-                    await file.write(data[:left])
-                    left -= len(data)
-            if left < 0:
-                self.fault = f"it holds the first {self._max_spill_bytes:,} bytes"
-            return
-
-    async def _next(self) -> bytes:
-        """All that waits, at least one piece; b"" at the end."""
-        pieces: list[bytes] = []
-        with contextlib.suppress(anyio.EndOfStream, anyio.WouldBlock):
-            pieces.append(await self._receive.receive())
-            while len(pieces) < _WAITING:
-                pieces.append(self._receive.receive_nowait())
-        return b"".join(pieces)
-
-    def discard(self) -> None:
-        """Remove the file: the step was cancelled and leaves nothing."""
-        if self._opened:
-            self._path.unlink(missing_ok=True)
-
-    @property
-    def spill(self) -> str | None:
-        """The file with the merged output, where there is one."""
-        return str(self._path) if self._opened else None
+            await self.spill.add(self._merged.head()[:before] + data)
 
     def merged(self) -> tuple[str, int]:
         """The merged text without its last line ends, and how many bytes were not kept."""
         text, dropped = self._merged.text()
         text = text.rstrip("\n")
-        if self.fault:
-            what = "is not complete" if self._opened else "could not be written"
-            text += f"\n… {self._path} {what}: {self.fault} …"
+        if self.spill.fault:
+            what = "is not complete" if self.spill.opened else "could not be written"
+            text += f"\n… {self.spill.path} {what}: {self.spill.fault} …"
         return text, dropped
 
     def stdout(self) -> str:
@@ -209,7 +140,3 @@ def _first_line_start(tail: bytearray) -> int:
     if end >= 0:
         return end + 1
     return next((n for n in range(min(4, len(tail))) if tail[n] & 0xC0 != 0x80), 0)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

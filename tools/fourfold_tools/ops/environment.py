@@ -22,9 +22,13 @@ class Environment:
     def __init__(self, hide: Iterable[str], keep: Iterable[str]) -> None:
         self._hide = _any_of(hide)
         self._keep = _any_of(keep)
+        self._known: dict[str, bool] = {}  # names are few, and asked about for every command
 
     def hides(self, name: str) -> bool:
-        return not self._keep(name) and (name.startswith(_OURS) or self._hide(name))
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = not self._keep(name) and (name.startswith(_OURS) or self._hide(name))
+        return known
 
     def of(self, server: Mapping[str, str], folder: str, extra: Mapping[str, str]) -> dict[str, str]:
         """The variables of a command that starts in `folder`; what its step names wins."""

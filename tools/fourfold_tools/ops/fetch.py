@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -18,10 +19,11 @@ import anyio.to_thread
 from fourfold_config.settings import Fetch
 from fourfold_tools.errors import FourfoldError, InvalidRequest, Unsupported
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.output import FetchOutput
+from fourfold_tools.model.output import FetchOutput, Image
 from fourfold_tools.model.request import AnyStep, FetchStep
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
+from fourfold_tools.ops.media import is_opaque, media_type
 from fourfold_tools.ops.page_cache import Loaded, PageCache
 
 # httpx2, the HTML parser and the converter are imported with the first fetch: most batches never fetch.
@@ -121,34 +123,28 @@ class FetchOp:
 
     async def _load(self, request: _Request) -> Loaded[FetchOutput | Failure]:
         """The page from the web. A failure is a value here: whoever waits for the same page shares it."""
-        accept = {"accept": _ACCEPT} if request.form == "markdown" else {}
+        accept = _ACCEPT if request.form == "markdown" else "*/*"
         try:
-            answer = await self._open().get(request.url, {**accept, **request.headers}, partial(_limit, request))
+            answer = await self._open().get(request.url, request.headers, partial(_limit, request), accept)
             if not 200 <= answer.status < 300:
                 return Loaded(await self._refused(answer, request), None)
             page = await self._page(answer, request.form)
         except FourfoldError as exc:
             return Loaded(Failure.of(exc), None)
-        output = _output(answer, page)
+        output = _output(answer, page.text, page.links, page.image, page.note)
         keep = answer.status == 200 and "no-store" not in answer.headers.get("cache-control", "").lower()
         return Loaded(output, _size(output) if keep else None)
 
     async def _refused(self, answer: "Answer", request: _Request) -> Failure:
         """The failure of an answer that is no page, with the start of what the server says about it."""
-        try:
-            page = await self._page(answer, request.form)
-        except (FourfoldError, UnicodeError):
-            text = ""
-        else:
-            text = page.text.strip()
+        text = ""
+        with suppress(FourfoldError):
+            text = (await self._page(answer, request.form)).text.strip()
         note = f"… cut at {_ERROR_CHARS:,} characters" if len(text) > _ERROR_CHARS else ""
-        output = FetchOutput(
-            answer.url, answer.status, answer.headers.get("content-type", ""), text[:_ERROR_CHARS], "miss", note=note
-        )
         return Failure(
             "network",
             f"HTTP {answer.status} {_phrase(answer.status)}: {answer.url[:200]}",
-            output,
+            _output(answer, text[:_ERROR_CHARS], note=note),
             retryable=answer.status in _RETRYABLE or answer.status >= 500,
             retry_after_s=retry_after_s(answer.headers, time.time()),
         )
@@ -203,9 +199,7 @@ def _request(step: AnyStep, settings: Fetch) -> _Request:
 
 def _limit(request: _Request, status: int, content_type: str) -> int:
     """Bytes of a body that are worth reading."""
-    from fourfold_tools.ops.page import is_opaque
-
-    if is_opaque(content_type):
+    if is_opaque(media_type(content_type)):
         return 0
     return request.max_bytes if 200 <= status < 300 else _ERROR_BYTES
 
@@ -217,9 +211,11 @@ def _convert(answer: "Answer", form: "Format", settings: Fetch) -> "Page":
     return page_of(body, form, max_image_bytes=settings.max_image_bytes, max_links=settings.max_links)
 
 
-def _output(answer: "Answer", page: "Page") -> FetchOutput:
-    content_type = answer.headers.get("content-type", "")
-    return FetchOutput(answer.url, answer.status, content_type, page.text, "miss", page.links, page.image, page.note)
+def _output(
+    answer: "Answer", text: str, links: tuple[str, ...] = (), image: Image | None = None, note: str = ""
+) -> FetchOutput:
+    content_type = answer.headers.get("content-type", "")[:200]
+    return FetchOutput(answer.url, answer.status, content_type, text, "miss", links, image, note)
 
 
 def _size(output: FetchOutput) -> int:

@@ -10,20 +10,18 @@ from fourfold_tools.model.output import Image
 from fourfold_tools.ops import markdown
 from fourfold_tools.ops.charset import decode
 from fourfold_tools.ops.documents import image, image_type
+from fourfold_tools.ops.media import is_html, is_markdown, is_opaque, is_textual, is_vague, media_type
 from fourfold_tools.ops.size import size_text
 
 Format = Literal["markdown", "text", "raw"]
 
 _HEAD_BYTES = 8192
-_HTML = {"text/html", "application/xhtml+xml"}
-_MARKDOWN = {"text/markdown", "text/x-markdown"}
-_TEXT_WORDS = {"json", "ndjson", "xml", "javascript", "ecmascript", "yaml", "toml", "csv", "sql", "urlencoded", "sh"}
 _HTML_START = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What came over the wire: the first bytes of an answer, or all of them.
+    """What came over the wire: an answer's first bytes, or all of them.
 
     total_bytes: the length of the whole where it is known. cut: `data` is not all of it.
     """
@@ -35,7 +33,7 @@ class Body:
     total_bytes: int | None = None
 
     @property
-    def media_type(self) -> str:
+    def media(self) -> str:
         return media_type(self.content_type)
 
     def size(self) -> str:
@@ -61,14 +59,14 @@ def page_of(body: Body, form: Format, *, max_image_bytes: int, max_links: int) -
         Unsupported: neither text nor a picture that the model can see.
         TooLarge: a picture of more than max_image_bytes, or one that was cut.
     """
-    media = body.media_type
-    if (media.startswith("image/") or _vague(media)) and (mime := image_type(body.data)):
+    media = body.media
+    if (media.startswith("image/") or is_vague(media)) and (mime := image_type(body.data)):
         return _picture(body, mime, max_image_bytes)
     if not _is_text(body):
         raise Unsupported(_not_shown(body))
     text = decode(body.data, body.content_type, cut=body.cut)
-    if media not in _HTML and not (_vague(media) and _HTML_START.match(body.data)):
-        links = markdown.markdown_links(text, body.url, max_links) if media in _MARKDOWN else ()
+    if not is_html(media) and not (is_vague(media) and _HTML_START.match(body.data)):
+        links = markdown.markdown_links(text, body.url, max_links) if is_markdown(media) else ()
         return Page(text, links, note=_cut_note(body))
     if form == "raw":
         return Page(text, markdown.html_links(text, body.url, max_links), note=_cut_note(body))
@@ -77,40 +75,24 @@ def page_of(body: Body, form: Format, *, max_image_bytes: int, max_links: int) -
     return Page(document.text, document.links, note=note)
 
 
-def media_type(content_type: str) -> str:
-    """`text/html; charset=utf-8` without its parameters, in lower case."""
-    return content_type.partition(";")[0].strip().lower()
-
-
-def is_opaque(content_type: str) -> bool:
-    """Whether a body of this type is never shown, so that there is no use in reading it."""
-    media = media_type(content_type)
-    return media.startswith(("audio/", "video/", "font/")) or media in {"application/pdf", "application/zip"}
-
-
 def _picture(body: Body, mime: str, max_image_bytes: int) -> Page:
     if body.cut or len(body.data) > max_image_bytes:
         raise TooLarge(f"a picture of {body.size()}; pictures are shown whole, up to {size_text(max_image_bytes)}")
     return Page("", image=image(body.data, mime))
 
 
-def _vague(media: str) -> bool:
-    """Whether the server did not say what it is: servers send this for endings that they do not know."""
-    return media in {"", "application/octet-stream", "binary/octet-stream", "application/x-download"}
-
-
 def _is_text(body: Body) -> bool:
     """Whether the body is text: its type says so and it holds no NUL, or its first 8 KiB are UTF-8."""
-    if is_opaque(body.content_type):
+    media = body.media
+    if is_opaque(media):
         return False
-    media = body.media_type
     head = body.data[:_HEAD_BYTES]
     wide = (
         head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or "charset=utf-16" in body.content_type.lower()
     )
     if b"\0" in head and not wide:
         return False
-    if media.startswith("text/") or not _TEXT_WORDS.isdisjoint(re.split(r"[/+.-]", media)):
+    if is_textual(media):
         return True
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -120,8 +102,8 @@ def _is_text(body: Body) -> bool:
 
 
 def _not_shown(body: Body) -> str:
-    hint = ", its text with a read step" if body.media_type == "application/pdf" else ""
-    kind = body.media_type or "data of no known type"
+    hint = ", its text with a read step" if body.media == "application/pdf" else ""
+    kind = body.media[:100] or "data of no known type"
     size = f" ({body.size()})" if body.data or body.total_bytes else ""
     return f"{kind}{size} is not shown; save it with a bash step (curl -o FILE) and go on from the file{hint}"
 

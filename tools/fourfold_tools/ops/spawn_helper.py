@@ -41,9 +41,13 @@ STUBBORN_S = 5.0
 _HANDED = 4  # descriptors per program
 _PR_SET_CHILD_SUBREAPER = 36
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, KiB elsewhere
-SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _PROC = os.path.exists("/proc/self/stat")  # without it (macOS) only process groups can be ended
 _PROC_CHILDREN = os.path.exists("/proc/thread-self/children")
+
+
+def resettable_signals() -> list[int]:
+    """Every signal that a program can start with the default action for."""
+    return sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
 def processes() -> list[int]:
@@ -137,6 +141,7 @@ class Helper:
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ, self.accept)
         self.marks = _marks_work()
+        self.signals = resettable_signals()
 
     def run(self) -> None:
         """One turn: wait for a request, an order, a death or a deadline; note who died; move on who is ending."""
@@ -244,7 +249,7 @@ class Helper:
                 ],
                 setsid=True,
                 setsigmask=[],
-                setsigdef=SIGNALS,
+                setsigdef=self.signals,
             )
         except OSError as exc:
             return exc.errno or errno.EIO, False

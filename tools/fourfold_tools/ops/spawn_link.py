@@ -55,7 +55,7 @@ class HelperProcess:
                         ],
                         setsid=True,
                         setsigmask=[],
-                        setsigdef=spawn_helper.SIGNALS,
+                        setsigdef=spawn_helper.resettable_signals(),
                     )
             except OSError as exc:
                 raise fault(exc.errno or errno.EIO, command[0], "program") from exc

@@ -197,14 +197,14 @@ def _not_connected(host: str, error: BaseException) -> NetworkFailure:
         return NetworkFailure(f"the certificate of {host} is not trusted: {reason.verify_message}")
     if isinstance(reason, ssl.SSLError):
         return NetworkFailure(f"no TLS connection to {host}: {(reason.reason or 'failed').replace('_', ' ').lower()}")
-    words = f": {os.strerror(reason.errno).lower()}" if reason else ""
+    words = f": {os.strerror(reason.errno).lower()}" if reason and reason.errno else ""
     return NetworkFailure(f"no connection to {host}{words}", retryable=True)
 
 
 def _reason(error: BaseException | None) -> OSError | None:
     """What the system said, behind the errors that stand for it; the pool cuts causes off, contexts stay."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno:
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -54,10 +54,12 @@ class Web:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def get(self, text: str, headers: Mapping[str, str], limit: Callable[[int, str], int]) -> Answer:
+    async def get(
+        self, text: str, headers: Mapping[str, str], limit: Callable[[int, str], int], accept: str = "*/*"
+    ) -> Answer:
         """The answer at the end of the redirects; the caller bounds the time.
 
-        headers: the caller's, sent to the first origin only. limit: bytes of a body to read, from its status and
+        headers: the caller's, names in lower case, sent to the first origin only. limit: bytes of a body to read, from its status and
         content type.
 
         Raises:
@@ -68,7 +70,7 @@ class Web:
         seen = {url}
         # One hop per turn: ask, then either hand back the answer or go on to a URL that was not seen before.
         while True:
-            async with self._client.stream("GET", url, headers=headers) as response:
+            async with self._client.stream("GET", url, headers={"accept": accept, **headers}) as response:
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
                     return await self._read(response, limit)
                 await _drain(response)

@@ -9,6 +9,7 @@ import httpx2
 from fourfold_tools.errors import Denied, InvalidRequest, NetworkFailure
 from fourfold_tools.ops.addresses import host_address
 
+_MAX_CHARS = 8192
 _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]+")
 
 
@@ -59,6 +60,8 @@ def shown(url: httpx2.URL | str) -> str:
 
 def _parsed(text: str) -> tuple[httpx2.URL | None, str]:
     """The URL, or None and what is wrong with it."""
+    if len(text) > _MAX_CHARS:
+        return None, f"a URL of more than {_MAX_CHARS:,} characters"
     try:
         url = httpx2.URL(_dotted(text)).copy_with(fragment=None)
     except (httpx2.InvalidURL, ValueError):

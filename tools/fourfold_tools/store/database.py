@@ -17,8 +17,13 @@ SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs(
     id TEXT PRIMARY KEY, created REAL NOT NULL, ended REAL, state TEXT NOT NULL, owner TEXT NOT NULL,
-    cwd TEXT NOT NULL, steps INTEGER NOT NULL, request TEXT NOT NULL, report TEXT, bytes INTEGER NOT NULL DEFAULT 0);
+    cwd TEXT NOT NULL,
+    conversation TEXT NOT NULL DEFAULT '', steps INTEGER NOT NULL, request TEXT NOT NULL, report TEXT,
+    bytes INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS runs_created ON runs(created);
+CREATE INDEX IF NOT EXISTS runs_conversation ON runs(conversation);
+CREATE TABLE IF NOT EXISTS handoffs(
+    id TEXT PRIMARY KEY, created REAL NOT NULL, conversation TEXT NOT NULL, cwd TEXT NOT NULL, path TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps(
     run TEXT NOT NULL, idx INTEGER NOT NULL, sub INTEGER NOT NULL, id TEXT NOT NULL, result TEXT NOT NULL,
     output TEXT, PRIMARY KEY(run, idx, sub));

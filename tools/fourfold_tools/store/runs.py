@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -43,6 +44,7 @@ class StoredRun:
     state: RunState
     owner: str
     cwd: str
+    conversation: str
     step_count: int
     request: str
     report: dict[str, Any] | None
@@ -85,6 +87,12 @@ class RunJournal:
             self._news = anyio.Event()
             await self.flush()
 
+    async def belongs_to(self, conversation: str) -> None:
+        """Name the conversation of a run that began before it was known."""
+        sql = "UPDATE runs SET conversation=? WHERE id=?"
+        with suppress(StoreBusy):
+            await self._database.use(lambda db: db.execute(sql, (conversation, self.run)).rowcount)
+
     async def flush(self) -> None:
         ended = self._taken()
         if ended:
@@ -117,15 +125,25 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, request: str, cwd: str, step_count: int) -> RunJournal:
-        """A new run with an id of its own."""
+    async def begin(self, request: str, cwd: str, step_count: int, conversation: str = "") -> RunJournal:
+        """A new run with an id of its own. conversation: key of the calling conversation, "" while unknown."""
 
         def insert(db: sqlite3.Connection) -> str:
             for length in (4, 4, 4, 6, 8):
                 name = "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
-                row = (name, time.time(), "running", this_process(), cwd, step_count, request, len(request))
-                columns = "id,created,state,owner,cwd,steps,request,bytes"
-                sql = f"INSERT OR IGNORE INTO runs({columns}) VALUES(?,?,?,?,?,?,?,?)"
+                row = (
+                    name,
+                    time.time(),
+                    "running",
+                    this_process(),
+                    cwd,
+                    conversation,
+                    step_count,
+                    request,
+                    len(request),
+                )
+                columns = "id,created,state,owner,cwd,conversation,steps,request,bytes"
+                sql = f"INSERT OR IGNORE INTO runs({columns}) VALUES(?,?,?,?,?,?,?,?,?)"
                 if db.execute(sql, row).rowcount:
                     return name
             raise RuntimeError("no free run id in five draws")
@@ -146,9 +164,13 @@ class Runs:
             raise NotFound(f"no run {run!r} in the store (`fourfold runs` lists what is there)")
         return found
 
-    async def recent(self, limit: int) -> list[StoredRun]:
+    async def recent(self, limit: int, conversation: str | None = None) -> list[StoredRun]:
+        """The last runs, newest first, without their steps; of one conversation where it is named."""
+
         def read(db: sqlite3.Connection) -> list[StoredRun]:
-            rows = db.execute(f"{_SELECT} ORDER BY created DESC, id LIMIT ?", (limit,)).fetchall()
+            where = "" if conversation is None else "WHERE conversation=?"
+            given = (limit,) if conversation is None else (conversation, limit)
+            rows = db.execute(f"{_SELECT} {where} ORDER BY created DESC, id LIMIT ?", given).fetchall()
             return [_run(row) for row in rows]
 
         return await self._database.use(read)
@@ -181,12 +203,13 @@ class Runs:
         return RunJournal(self._database, run)
 
 
-_SELECT = "SELECT id,created,ended,state,owner,cwd,steps,request,report FROM runs"
+_SELECT = "SELECT id,created,ended,state,owner,cwd,conversation,steps,request,report FROM runs"
 
 
 def _run(row: tuple[Any, ...]) -> StoredRun:
-    report = json.loads(row[8]) if row[8] else None
-    return StoredRun(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], report)
+    run, created, ended, state, owner, cwd, conversation, steps, request, report = row
+    parsed = json.loads(report) if report else None
+    return StoredRun(run, created, ended, state, owner, cwd, conversation, steps, request, parsed)
 
 
 def _get(db: sqlite3.Connection, run: str, *, outputs: bool) -> StoredRun | None:

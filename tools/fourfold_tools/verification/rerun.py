@@ -10,7 +10,7 @@ import anyio
 from fourfold_tools.mathver.records import Load, Method, Pair, RunRecord
 from fourfold_tools.mathver.sampling import choose
 from fourfold_tools.model.request import AnyStep
-from fourfold_tools.model.result import Failure, Outcome, StepResult
+from fourfold_tools.model.result import Failure, Outcome, State, StepResult
 from fourfold_tools.ops.base import Call
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.verification.fingerprint import fingerprint
@@ -112,7 +112,7 @@ def _as_result(result: StepResult, outcome: Outcome) -> StepResult:
     """The run's result with what this outcome says instead."""
     if isinstance(outcome.result, Failure):
         failure = outcome.result
-        state = "timed_out" if failure.code == "timed_out" else "failed"
+        state: State = "timed_out" if failure.code == "timed_out" else "failed"
         return replace(result, state=state, code=failure.code, output=failure.output)
     return replace(result, state="ok", code=None, output=outcome.result)
 

@@ -21,7 +21,8 @@ _FINDERS = {"find", "fd", "fdfind"}
 _RUNS_REST = re.compile(r"-(exec|execdir|ok|okdir|x|X|-exec|-exec-batch)")
 _SHELLS = {"ash", "bash", "dash", "ksh", "mksh", "sh", "zsh"}
 _SHELL_TEXT = re.compile(r"[\s;&|<>()$`]")
-_MAX_DEPTH = 12  # commands inside commands; deeper ones count as unknown
+# Words of all commands inside commands together; a text of 10,000 characters holds 5,000 of its own.
+_MAX_WORDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def spellings(text: str, shell: str | None = None) -> Spellings:
     commands = simple_commands(text) if shell is None or os.path.basename(shell) in _SHELLS else None
     if commands is None:
         return Spellings((None,), (*whole, UNKNOWN), (), ())
-    carried = [c for command in commands for c in _carried(command, 0)]
+    carried = _carried(commands)
     forms = [form for command in carried for form in _forms(command)]
     return Spellings(
         tuple(_plain(command) for command in commands if command.words),
@@ -58,21 +59,41 @@ def spellings(text: str, shell: str | None = None) -> Spellings:
 _NOTHING_KNOWN = SimpleCommand((Word(UNKNOWN, None),))
 
 
-def _carried(command: SimpleCommand, depth: int) -> Iterator[SimpleCommand]:
-    """The command and every command that it runs in turn: behind wrappers, in `-c` texts, after `find -exec`."""
-    yield command
-    if not command.words:
-        return
-    if depth == _MAX_DEPTH:
-        yield _NOTHING_KNOWN
-        return
-    for inner in _behind(command):
-        yield from _carried(inner, depth + 1)
-    for script in _scripts(command):
-        inside = simple_commands(script)
-        yield from [_NOTHING_KNOWN] if inside is None else [c for i in inside for c in _carried(i, depth + 1)]
-    if _reads_unknown_script(command):
-        yield _NOTHING_KNOWN
+def _carried(commands: Sequence[SimpleCommand]) -> list[SimpleCommand]:
+    """The commands and every command that they run in turn, each once.
+
+    Behind wrappers, in `-c` texts, after `find -exec`: what is found is looked into again, up to a bound; what cannot
+    be read or lies beyond it stands as a command of which nothing is known.
+    """
+    found: dict[SimpleCommand, None] = {}
+    todo = list(commands)
+    words = 0
+    while todo:
+        command = todo.pop()
+        if command in found:
+            continue
+        found[command] = None
+        for inner in _run_by(command):
+            words += len(inner.words)
+            if words > _MAX_WORDS:
+                return [*found, _NOTHING_KNOWN]
+            todo.append(inner)
+    return list(found)
+
+
+def _run_by(command: SimpleCommand) -> Iterator[SimpleCommand]:
+    """What one command runs itself: the commands that it takes as its words or as a text."""
+    if command.words:
+        yield from _behind(command)
+        for script in _scripts(command):
+            yield from _read(script)
+        if _reads_unknown_script(command):
+            yield _NOTHING_KNOWN
+
+
+def _read(text: str) -> list[SimpleCommand]:
+    commands = simple_commands(text)
+    return [_NOTHING_KNOWN] if commands is None else commands
 
 
 def _behind(command: SimpleCommand) -> Iterator[SimpleCommand]:

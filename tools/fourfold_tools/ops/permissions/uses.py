@@ -150,7 +150,7 @@ def _expanded(pattern: str) -> list[str]:
 def _fixed_part(pattern: str) -> str:
     """The folder or file that an absolute pattern starts with, up to its first wildcard."""
     names = takewhile(lambda name: not any(c in name for c in "*?[{"), pattern.split("/"))
-    return os.path.normpath("/" + "/".join(names))
+    return os.path.normpath("/".join(names) or "/")
 
 
 def _both(path: str) -> tuple[str, ...]:

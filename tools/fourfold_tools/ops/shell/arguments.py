@@ -29,18 +29,18 @@ class Options:
 
 def options(text: str = "", *, lenient: bool = False, digits: bool = False, apart: bool = False) -> Options:
     """Options from a short text: `ab c: --long --value= --maybe? --pair==`."""
-    flags: set[str] = set()
-    values: set[str] = set()
-    maybe: set[str] = set()
-    pairs: set[str] = set()
+    kinds: dict[str, set[str]] = {"": set(), ":": set(), "?": set(), "==": set()}
     for token in text.split():
-        if not token.startswith("--"):
-            (values if token.endswith(":") else flags).update(token.rstrip(":"))
-        elif token.endswith("=="):
-            pairs.add(token[:-2])
-        else:
-            {"=": values, "?": maybe}.get(token[-1], flags).add(token.rstrip("=?"))
-    return Options(*map(frozenset, (flags, values, maybe, pairs)), lenient=lenient, digits=digits, apart=apart)
+        name = token.rstrip(":=?")
+        mark = token[len(name) :].replace("=", ":") if token[len(name) :] != "==" else "=="
+        kinds[mark].update([name] if name.startswith("--") else name)
+    flags, values, maybe, pairs = map(frozenset, kinds.values())
+    return Options(flags, values, maybe, pairs, lenient=lenient, digits=digits, apart=apart)
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
 
 
 @dataclass(frozen=True, slots=True)

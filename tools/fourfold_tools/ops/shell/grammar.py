@@ -3,45 +3,19 @@
 import re
 
 from fourfold_tools.ops.shell.cursor import META, Unreadable
-from fourfold_tools.ops.shell.syntax import Assignment, Compound, Node, Redirect, SimpleCommand, Word
-from fourfold_tools.ops.shell.words import WordReader, decode
+from fourfold_tools.ops.shell.simple import CLOSERS, RESERVED, SimpleReader
+from fourfold_tools.ops.shell.syntax import Compound, Node, Redirect, Word
 
-# `time` is not among them: it is taken off later, like a program that runs another.
-_CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
-_RESERVED = _CLOSERS | {
-    "if",
-    "for",
-    "while",
-    "until",
-    "case",
-    "select",
-    "function",
-    "coproc",
-    "{",
-    "!",
-    "[[",
-    "]]",
-    "in",
-}
-_REDIRECTS = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<", "<>", "<&", "<<", "<<-", "<<<"})
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
-_ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^=]*\]\+?=")
-_DELIMITER = re.compile(r"(['\"]?)[A-Za-z0-9_][A-Za-z0-9_.-]*\1|\\[A-Za-z0-9_.-]+")
+_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?=[ \t]*\()")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_NUMBER = re.compile(r"[0-9]{1,3}(?=[<>])")
 _MAX_NESTING = 40
 
 
-class Parser(WordReader):
-    """One reading of one text. `seen` holds where each word of a simple command and each redirect target starts.
-
-    heads: where the first words of simple commands start; both are for the second reader to agree with.
-    """
+class Parser(SimpleReader):
+    """One reading of one text."""
 
     def __init__(self, source: str) -> None:
         super().__init__(source)
-        self.seen: set[int] = set()
-        self.heads: set[int] = set()
         self._nesting = 0
 
     def whole(self) -> Node:
@@ -104,7 +78,7 @@ class Parser(WordReader):
         return self.pos >= self.end or self.operator() in (")", ";;") or self._closer() != ""
 
     def _closer(self) -> str:
-        return found if (found := self._bare()) in _CLOSERS else ""
+        return found if (found := self._bare()) in CLOSERS else ""
 
     def _bare(self) -> str:
         """The run of plain characters at the cursor, for recognising reserved words."""
@@ -159,17 +133,19 @@ class Parser(WordReader):
             if self.ahead() == "(":
                 raise Unreadable("((")
             self.take("(")
-            node: Node = Compound("subshell", (self._body(),))
+            node = Compound("subshell", (self._body(),))
             self.expect(")")
         elif word in ("{", "if", "while", "until", "for", "case", "[[", "function"):
             if word == "[[":
                 self.heads.add(self.pos)
             self.pos += len(word)
             node = self._compound(word)
-        elif word in _RESERVED:
+        elif word in RESERVED:
             raise Unreadable(word)
+        elif _FUNCTION.match(self.source, self.pos, self.end):
+            node = self._function()
         else:
-            return self._simple()
+            return self.simple()
         return self._redirected(node)
 
     def _compound(self, word: str) -> Compound:
@@ -192,12 +168,12 @@ class Parser(WordReader):
             case "[[":
                 return Compound("test", (), self._test())
             case _:
-                return self._function(self.word())
+                return self._function()
 
     def _redirected(self, node: Compound) -> Compound:
         redirects: list[Redirect] = []
         self.blanks()
-        while (redirect := self._redirect()) is not None:
+        while (redirect := self.redirect()) is not None:
             redirects.append(redirect)
             self.blanks()
         return Compound(node.kind, node.parts, node.words, tuple(redirects), node.name)
@@ -298,8 +274,9 @@ class Parser(WordReader):
             else:
                 words.append(self.word())
 
-    def _function(self, name: Word) -> Compound:
-        """A function's body; the cursor stands after its name."""
+    def _function(self) -> Compound:
+        """A function; the cursor stands on its name."""
+        name = self.word()
         if name.text is None or name.quoted or not _NAME.fullmatch(name.text):
             raise Unreadable("function")
         self.blanks()
@@ -311,101 +288,3 @@ class Parser(WordReader):
         if self._bare() not in ("{", "if", "while", "until", "for", "case") and self.operator() != "(":
             raise Unreadable("function")
         return Compound("function", (self._command(),), name=name.text)
-
-    # -- simple commands -----------------------------------------------------------------------------------------
-
-    def _simple(self) -> Node:
-        words: list[Word] = []
-        assignments: list[Assignment] = []
-        redirects: list[Redirect] = []
-        while True:
-            redirect = self._redirect()
-            if redirect is not None:
-                redirects.append(redirect)
-            elif self.operator() or self.pos >= self.end:
-                break
-            elif not words and (name := _ASSIGNMENT.match(self.source, self.pos, self.end)):
-                assignments.append(self._assignment(name))
-            else:
-                start = self.pos
-                words.append(self._argument(words))
-                self.blanks()
-                if self.operator() == "(" and len(words) == 1 and not assignments and not redirects:
-                    self.seen.discard(start)
-                    self.heads.discard(start)
-                    return self._function(words[0])
-            self.blanks()
-        if self.operator() == "(" or not (words or assignments or redirects):
-            raise Unreadable("a command is missing")
-        return SimpleCommand(tuple(words), tuple(assignments), tuple(redirects))
-
-    def _argument(self, before: list[Word]) -> Word:
-        """The next word of a simple command whose words so far are `before`."""
-        start = self.pos
-        if not before and _ELEMENT.match(self.source, start, self.end):
-            raise Unreadable("array element")
-        word = self.word()
-        timed = before and before[0].text == "time"
-        if word.text in _RESERVED and not word.quoted and (timed or not before):
-            raise Unreadable(word.text)
-        if self.char() in ("<", ">") and (word.raw.startswith("{") or re.fullmatch(r"[0-9\\\n]+", word.raw)):
-            raise Unreadable("descriptor before a redirect")
-        if not before:
-            self.heads.add(start)
-        self.seen.add(start)
-        return word
-
-    def _assignment(self, name: re.Match[str]) -> Assignment:
-        self.pos = name.end()
-        if self.operator() == "(":
-            raise Unreadable("array")
-        ended = self.pos >= self.end or self.operator() != ""
-        return Assignment(name[1], Word("", "") if ended or self.char() in " \t" else self.word())
-
-    def _redirect(self) -> Redirect | None:
-        """The redirect at the cursor, if there is one."""
-        start = self.pos
-        number = _NUMBER.match(self.source, start, self.end)
-        self.pos = number.end() if number else start
-        op = self.operator()
-        if op not in _REDIRECTS:
-            self.pos = start
-            return None
-        self.take(op)
-        self.blanks()
-        self.seen.add(self.pos)
-        fd = number[0] if number else ""
-        if op in ("<<", "<<-"):
-            return Redirect("<<", self._here_document(strip_tabs=op == "<<-"), fd, nested=self.depth > 0)
-        return Redirect(op, self.word(), fd)
-
-    # -- here-documents ------------------------------------------------------------------------------------------
-
-    def _here_document(self, *, strip_tabs: bool) -> Word:
-        """The body of a here-document as data; the cursor stands on the delimiter and ends after it."""
-        delimiter = self.word()
-        if delimiter.text is None or not _DELIMITER.fullmatch(delimiter.raw):
-            raise Unreadable("here-document delimiter")
-        line_end = self.source.find("\n", self.pos, self.end)
-        if line_end < 0:
-            raise Unreadable("here-document without a body")
-        start = self.pending.get(line_end, line_end + 1)
-        stop, self.pending[line_end] = self._extent(start, delimiter.text, strip_tabs)
-        body = self.source[start:stop]
-        if delimiter.quoted:
-            return Word(decode(body), decode(body), quoted=True)
-        if "\\\n" in body:
-            raise Unreadable("continued line in a here-document")  # it could hide the delimiter
-        return self.body(start, stop)
-
-    def _extent(self, start: int, delimiter: str, strip_tabs: bool) -> tuple[int, int]:
-        """Where the body ends, and where the line after its delimiter starts."""
-        at = start
-        while at < self.end:
-            stop = self.source.find("\n", at, self.end)
-            stop = self.end if stop < 0 else stop
-            line = self.source[at:stop]
-            if (line.lstrip("\t") if strip_tabs else line) == delimiter:
-                return at, min(stop + 1, self.end)
-            at = stop + 1
-        raise Unreadable("unclosed here-document")

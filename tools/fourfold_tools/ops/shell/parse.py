@@ -30,7 +30,7 @@ MAX_CHARS = 10_000  # Claude Code's own bound for reading a command
 
 def parse(command: str) -> Node | None:
     """The tree of a shell text; None when it cannot be read with certainty or is over 10,000 characters."""
-    if len(command) > MAX_CHARS or any(c < " " and c not in "\t\n" or c == "\x7f" for c in command):
+    if len(command) > MAX_CHARS or any((c < " " and c not in "\t\n") or c == "\x7f" for c in command):
         return None
     try:
         data = command.encode()

@@ -10,7 +10,7 @@ from functools import partial
 
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.ops.shell import forms, search
-from fourfold_tools.ops.shell.arguments import Options, options, sort_words
+from fourfold_tools.ops.shell.arguments import Options, names, options, sort_words
 from fourfold_tools.ops.shell.place import EVERYTHING, Place, Uncertain, below, reading
 from fourfold_tools.ops.shell.syntax import Word
 
@@ -85,9 +85,9 @@ _TREE = options(
     " --si --inodes --matchdirs --ignore-case --sort= --filelimit= --charset= --filesfirst",
     apart=True,
 )
-_CHECKSUMS = "md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum shasum md5 sum"
+_CHECKSUMS = names("md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum shasum md5 sum")
 _PLAIN_FILES = {
-    **dict.fromkeys("cat tac rev readlink tsort hexdump hd".split(), _ANY),
+    **dict.fromkeys(names("cat tac rev readlink tsort hexdump hd"), _ANY),
     **dict.fromkeys(("expand", "unexpand"), options("t:", lenient=True)),
     "nl": options("b: d: f: h: i: l: n: s: v: w:", lenient=True),
     "paste": options("d: --delimiters=", lenient=True),
@@ -105,15 +105,15 @@ _PLAIN_FILES = {
     "df": options("B: t: x: --type= --exclude-type= --block-size=", lenient=True),
     "realpath": options("--relative-to= --relative-base=", lenient=True),
 }
-_PLAIN_DATA = (
+_PLAIN_DATA = names(
     "echo pwd true false : basename dirname tr seq sleep expr printenv nproc uname id whoami groups tty uptime ps"
     " type which lscpu exit return break continue getconf logname"
 )
 
 READERS: dict[str, Rule] = {
-    **dict.fromkeys(_PLAIN_DATA.split(), _data),
+    **dict.fromkeys(_PLAIN_DATA, _data),
     **{name: partial(_files, accepted) for name, accepted in _PLAIN_FILES.items()},
-    **dict.fromkeys(_CHECKSUMS.split(), partial(_files, options("a: l: A:", lenient=True), lists=_LISTS)),
+    **dict.fromkeys(_CHECKSUMS, partial(_files, options("a: l: A:", lenient=True), lists=_LISTS)),
     "wc": partial(_files, _ANY, lists=_LISTS[2:]),
     "tail": partial(_files, _TAIL),
     "file": partial(_files, _FILE),
@@ -140,9 +140,8 @@ READERS: dict[str, Rule] = {
     "free": partial(_only, r"-[bkmghtwlv]+|--(human|bytes|kibi|mebi|gibi|total|wide)"),
     "set": partial(_only, r"[-+][eu]*o?|pipefail|errexit|nounset"),
     "command": partial(_only, r"-[vV]|[A-Za-z0-9_./+-]+"),
-    **dict.fromkeys("python python3 node ruby perl php gcc g++ clang cc bash".split(), _version),
+    **dict.fromkeys(names("python python3 node ruby perl php gcc g++ clang cc bash"), _version),
 }
 
 # Programs that stay harmless whatever words come in addition: the ones that xargs may run.
-HARMLESS = frozenset({"echo", "basename", "dirname", "wc", "ls", "du", "grep", "egrep", "fgrep", *_PLAIN_FILES})
-HARMLESS |= frozenset(_CHECKSUMS.split())
+HARMLESS = names("echo basename dirname wc ls du grep egrep fgrep") | frozenset(_PLAIN_FILES) | _CHECKSUMS

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.ops.shell.arguments import Options, options, sort_words
+from fourfold_tools.ops.shell.arguments import Options, names, options, sort_words
 from fourfold_tools.ops.shell.place import Place, Uncertain, reading
 from fourfold_tools.ops.shell.syntax import Word
 
@@ -33,12 +33,12 @@ _RG = options(
     "a c F H h I i L l N n o P p q S s U u v w x 0 A: B: C: e: f: g: j: m: r: t: T: M: d: E: --after-context="
     " --before-context= --context= --regexp= --file= --glob= --iglob= --max-count= --replace= --type= --type-not="
     " --max-columns= --max-depth= --encoding= --sort= --sortr= --threads= --color= --colors= --max-filesize="
-    " --path-separator= --field-match-separator= --hidden --no-hidden --no-ignore --no-ignore-vcs --no-messages --files"
-    " --files-with-matches --files-without-match --count --count-matches --fixed-strings --ignore-case --smart-case"
-    " --case-sensitive --line-number --no-line-number --column --heading --no-heading --with-filename --no-filename"
-    " --word-regexp --line-regexp --invert-match --only-matching --multiline --multiline-dotall --pcre2 --json --stats"
-    " --null --null-data --quiet --trim --follow --passthru --vimgrep --type-list --crlf --text --unrestricted"
-    " --version --no-config --one-file-system --line-buffered --sort-files"
+    " --path-separator= --field-match-separator= --hidden --no-hidden --no-ignore --no-ignore-vcs --no-messages"
+    " --files --files-with-matches --files-without-match --count --count-matches --fixed-strings --ignore-case"
+    " --smart-case --case-sensitive --line-number --no-line-number --column --heading --no-heading"
+    " --with-filename --no-filename --word-regexp --line-regexp --invert-match --only-matching --multiline"
+    " --multiline-dotall --pcre2 --json --stats --null --null-data --quiet --trim --follow --passthru --vimgrep"
+    " --type-list --crlf --text --unrestricted --version --no-config --one-file-system --line-buffered --sort-files"
 )
 _FD = options(
     "H I u s i g F L a p 0 1 t: e: E: d: j: S: c: --hidden --no-ignore --glob --regex --fixed-strings --ignore-case"
@@ -68,8 +68,8 @@ def _search(accepted: Options, words: Sequence[Word], place: Place) -> Effects:
 
 _JQ = options(
     "r c n s a S R M C e j --raw-output --raw-input --raw-output0 --compact-output --null-input --slurp --sort-keys"
-    " --exit-status --join-output --ascii-output --monochrome-output --color-output --tab --indent= --arg== --argjson=="
-    " --seq --stream --version --args --jsonargs",
+    " --exit-status --join-output --ascii-output --monochrome-output --color-output --tab --indent= --arg=="
+    " --argjson== --seq --stream --version --args --jsonargs",
     apart=True,
 )
 
@@ -81,14 +81,14 @@ def jq(words: Sequence[Word], place: Place) -> Effects:
     return reading(place.files(found.operands[1:]))
 
 
-_FIND_FLAGS = frozenset(
+_FIND_FLAGS = names(
     "-and -or -not -a -o ! ( ) , -true -false -print -print0 -ls -prune -quit -empty -depth -d -mount -xdev -follow"
-    " -daystart -noleaf -nouser -nogroup -readable -writable -executable -warn -nowarn -ignore_readdir_race".split()
+    " -daystart -noleaf -nouser -nogroup -readable -writable -executable -warn -nowarn -ignore_readdir_race"
 )
-_FIND_VALUES = frozenset(
+_FIND_VALUES = names(
     "-name -iname -path -ipath -wholename -iwholename -regex -iregex -lname -ilname -type -xtype -size -mtime -mmin"
     " -atime -amin -ctime -cmin -newer -anewer -cnewer -maxdepth -mindepth -perm -user -group -uid -gid -links -inum"
-    " -samefile -regextype -printf -fstype -used".split()
+    " -samefile -regextype -printf -fstype -used"
 )
 
 

@@ -50,7 +50,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """`op` is the operator (`>`, `>>`, `>|`, `&>`, `&>>`, `>&`, `<`, `<>`, `<&`, `<<`, `<<<`), fd the number before it.
+    """An operator (`>`, `>>`, `>|`, `&>`, `&>>`, `>&`, `<`, `<>`, `<&`, `<<`, `<<<`) with the number before it.
 
     target: the file or descriptor; for `<<` the body, which is data, its substitutions as `runs`.
     nested: a here-document inside a substitution, where shells of the past disagree.

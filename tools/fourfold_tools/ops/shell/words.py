@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from fourfold_tools.ops.shell.cursor import META, Cursor, Unreadable
+from fourfold_tools.ops.shell.escapes import ANSI, ansi_value, decode
 from fourfold_tools.ops.shell.syntax import Node, Word
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./,:@%+=^!\]#-]+")
@@ -17,8 +18,6 @@ _PARAMETER = re.compile(
     re.ASCII,
 )
 _ARITHMETIC = re.compile(r"(?:[A-Za-z0-9_ \t+\-*/%<>=!&|^~?:,]|\$(?=[A-Za-z_0-9]))*")
-_ANSI = re.compile(r"\\(?:[abefnrtv\\'\"?]|x[0-9A-Fa-f]{1,2}|[0-7]{1,3})|[^\\']+")
-_ESCAPES = dict(zip("abefnrtv", "\a\b\x1b\f\n\r\t\v", strict=True))
 _MAX_DEPTH = 8
 
 
@@ -268,11 +267,11 @@ class WordReader(Cursor, ABC):
     def _ansi(self, parts: _Parts) -> None:
         """The inside of `$'...'` and its closing quote."""
         while self.char() != "'":
-            m = _ANSI.match(self.source, self.pos, self.end)
+            m = ANSI.match(self.source, self.pos, self.end)
             if m is None:
                 raise Unreadable("$'...'")
             self.jump(m.end())
-            parts.add(_ansi_value(m[0]))
+            parts.add(ansi_value(m[0]))
         self.pos += 1
 
 
@@ -280,23 +279,3 @@ def _expands_braces(bare: str) -> bool:
     """Whether brace expansion may happen: a comma or `..` between bare braces."""
     inside = bare[bare.find("{") : bare.rfind("}") + 1] if "{" in bare else ""
     return "," in inside or ".." in inside
-
-
-def _ansi_value(piece: str) -> str:
-    """The characters that one piece of `$'...'` stands for."""
-    if piece[0] != "\\":
-        return piece
-    kind = piece[1]
-    if kind in _ESCAPES:
-        return _ESCAPES[kind]
-    if kind not in "x01234567":
-        return kind
-    value = int(piece[2:], 16) if kind == "x" else int(piece[1:], 8) & 0xFF
-    if value == 0:
-        raise Unreadable("NUL in $'...'")  # bash ends the string there
-    return chr(value)
-
-
-def decode(text: str) -> str:
-    """Back from Latin-1 of UTF-8 bytes to text."""
-    return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")

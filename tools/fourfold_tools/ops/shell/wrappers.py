@@ -27,7 +27,7 @@ _APPENDED = Word("", None, many=True)
 
 
 def unwrap(cmd: SimpleCommand) -> SimpleCommand | None:
-    """The command itself without its wrappers: timeout, time, nice, nohup, stdbuf, command, builtin, env, exec, xargs.
+    """The command without its wrappers: timeout, time, nice, nohup, stdbuf, command, builtin, env, exec, xargs.
 
     A command that is no wrapper comes back as it is, and so do a wrapper without a command and `command -v`.
     `NAME=value` words of env become assignments; what xargs adds becomes one dynamic word at the end. `bash -c TEXT`

@@ -1,0 +1,314 @@
+"""One execution of a batch: from the checked graph through the scheduler and verification to the answer."""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from math import inf
+from typing import Any
+
+import anyio
+
+from fourfold_tools.answer.files import write_files
+from fourfold_tools.answer.report import Delivered, RunReport
+from fourfold_tools.answer.structured import render_json, run_data
+from fourfold_tools.answer.text import render_text
+from fourfold_tools.answer.title import title
+from fourfold_tools.caller import Caller, Reply, Report
+from fourfold_tools.context.signals import Signal
+from fourfold_tools.context.usage import Usage
+from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.engine.work import Work
+from fourfold_tools.handoffs.write import write_handoff
+from fourfold_tools.mathver.report import MathVer
+from fourfold_tools.model.output import Json
+from fourfold_tools.model.request import AnyStep, BatchRequest, ReadStep
+from fourfold_tools.model.result import StepResult
+from fourfold_tools.ops.glob import expand_glob, is_glob
+from fourfold_tools.prepare import Prepared
+from fourfold_tools.progress import Progress
+from fourfold_tools.resume import Rest
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.runs import RunJournal
+from fourfold_tools.verification.load import LoadLog
+from fourfold_tools.verification.record import judge, record_of_run, with_tokens
+from fourfold_tools.verification.rerun import Arms, run_alone
+
+_CLOSE_S = 5.0  # seconds that a cancelled run may take to be written down
+_CALM_PERCENT = 60.0  # below it one turn cannot reach the next level, so a run starts before the meter has answered
+
+
+class Execution:
+    """A run on its way through the house. Mutable: usage and load come while it runs."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        request: BatchRequest,
+        caller: Caller,
+        prepared: Prepared,
+        rest: Rest,
+        weights: Sequence[float],
+        width: int,
+        budget: int,
+    ) -> None:
+        self._runtime = runtime
+        self._request = request
+        self._caller = caller
+        self._prepared = prepared
+        self._rest = rest
+        self._weights = weights
+        self._asked = width
+        self._budget = budget
+        self._usage = Usage()
+        self._load: LoadLog | None = None
+        self._began = time.time()
+        self._cpu_s = 0.0
+
+    async def run(self, report: Report, on_change: Callable[[Scheduler], None]) -> Reply:
+        """Run it; when cancelled, what had finished is in the store before the cancellation goes on."""
+        measured = anyio.Event()
+        if (self._runtime.last_percent or 100.0) >= _CALM_PERCENT:
+            await self._measure(None, measured)
+            if not self._usage.allow(1).new_work and not self._request.force:
+                return await self._refuse()
+        journal = self._rest.journal or await self._begin()
+        scheduler = self._scheduler(journal)
+        progress = Progress(len(self._prepared.steps), report)
+
+        def changed(run: Scheduler) -> None:
+            progress.changed(run)
+            on_change(run)
+
+        scheduler.on_change = changed
+        self._runtime.active[journal.run] = scheduler
+        try:
+            async with anyio.create_task_group() as tasks:
+                if not measured.is_set():
+                    tasks.start_soon(self._measure, scheduler, measured)
+                tasks.start_soon(journal.write_on)
+                tasks.start_soon(progress.tell, scheduler)
+                await self._run_steps(scheduler)
+                await measured.wait()
+                if self._usage.conversation is not None:
+                    await journal.belongs_to(self._usage.conversation.key)
+                tasks.cancel_scope.cancel()
+            return await self._answer(journal, scheduler)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):
+                finished = self._report(journal, scheduler, self._unverified(scheduler))
+                await journal.close("cancelled", _stored(finished))
+            raise
+        finally:
+            del self._runtime.active[journal.run]
+
+    async def _measure(self, scheduler: Scheduler | None, done: anyio.Event) -> None:
+        """Find out how full the caller's context is; a run under way is narrowed by what comes out."""
+        try:
+            self._usage = await self._runtime.meter.measure(self._caller.tool_use_id, hook=self._caller.stamp)
+            self._runtime.last_percent = self._usage.percent
+            if scheduler is not None:
+                scheduler.width = self._usage.allow(self._asked).max_parallel
+        finally:
+            done.set()
+
+    async def _run_steps(self, scheduler: Scheduler) -> None:
+        start = time.process_time()
+        if self._request.verify == "off":
+            await scheduler.run()
+        else:
+            self._load = LoadLog()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._load.watch)
+                await scheduler.run()
+                tasks.cancel_scope.cancel()
+        self._cpu_s = time.process_time() - start
+
+    async def _begin(self) -> RunJournal:
+        steps = [
+            {**step.model_dump(mode="json", by_alias=True, exclude_unset=True), "id": step.id, "op": step.op}
+            for step in self._prepared.steps
+        ]
+        options = self._request.model_dump(mode="json", exclude={"steps", "resume"}, exclude_unset=True)
+        text = json.dumps({**options, "steps": steps}, ensure_ascii=False)
+        cwd, conversation = self._runtime.workspace.cwd, self._usage.conversation
+        return await self._runtime.runs.begin(text, cwd, len(steps), conversation.key if conversation else "")
+
+    async def _refuse(self) -> Reply:
+        """Above 95 %: the work is kept as a run that never started, and handed over; one line says where."""
+        journal = self._rest.journal or await self._begin()
+        await journal.close("cancelled", {"refused": "context", "context": self._usage.data()})
+        written = await write_handoff(self._runtime, self._usage)
+        line = (
+            f"context: {self._usage.text()}: no new work above 95 %; handoff {written.id} is written and holds this "
+            f"batch as run {journal.run}; load it in a new conversation, or say force: true"
+        )
+        told = self._usage.announcement
+        signals = [replace(told, action=f"load {written.id} in a new conversation").line()] if told else []
+        return Reply(blocks=(line, *signals), all_ok=False)
+
+    def _scheduler(self, journal: RunJournal) -> Scheduler:
+        runtime, settings = self._runtime, self._runtime.settings
+        work = Work(
+            steps=self._prepared.steps,
+            graph=self._prepared.graph,
+            effects=self._prepared.effects,
+            effects_of=runtime.effects_of,
+            weights=self._weights,
+            ops=runtime.ops,
+            timeouts=runtime.timeouts,
+            spill=runtime.run_files(journal.run),
+            width=self._usage.allow(self._asked).max_parallel,
+            deadline_s=self._request.deadline_s or settings.batch.deadline_s,
+            stop_on_error=self._request.on_error == "stop",
+            max_items=settings.batch.max_items,
+            max_sub_steps=settings.batch.max_sub_steps,
+            retry=runtime.retry_rule,
+            title=title,
+            is_glob=_is_glob(runtime),
+            expand=_expand(runtime),
+            done=self._rest.done,
+        )
+        return Scheduler(
+            work, limiter=runtime.limiter, locks=runtime.locks, budget=runtime.retry_budget, journal=journal
+        )
+
+    async def _answer(self, journal: RunJournal, scheduler: Scheduler) -> Reply:
+        report = self._report(journal, scheduler, await self._verified(journal, scheduler))
+        budget = min(
+            self._budget, max(self._runtime.settings.batch.min_tokens, self._usage.budget_tokens(self._budget))
+        )
+        files = self._runtime.run_files(journal.run)
+
+        def spill(name: str) -> str:
+            return str(files / f"{name}.txt")
+
+        structured: dict[str, Json] | None = None
+        if self._request.format == "json":
+            structured, answer = render_json(report, budget, spill)
+        else:
+            answer = render_text(report, budget, spill)
+        unwritten = await write_files(answer.cuts)
+        unstored = await journal.close("done", _stored(report))
+        await self._runtime.timings.learn(self._prepared.steps, report.results)
+        late = [_store_signal(problem) for problem in (unwritten, unstored) if problem]
+        blocks = (*answer.blocks, *(signal.line() for signal in late)) if answer.blocks else ()
+        if structured is not None:
+            structured["signals"] += [signal.data() for signal in late]
+        return Reply(blocks, answer.images, structured, all_ok=all(r.state == "ok" for r in report.results))
+
+    async def _verified(self, journal: RunJournal, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
+        """The verification that was asked for; steps run alone within their budget of time."""
+        if self._request.verify == "off":
+            return self._unverified(scheduler)
+        results = scheduler.ledger.ordered()
+        wall_s = scheduler.wall_s()
+        record = record_of_run(
+            self._prepared, results, wall_s=wall_s, width=scheduler.width, cores=self._runtime.cores, hashes=True
+        )
+        record = replace(
+            record,
+            server_cpu_s=self._cpu_s,
+            load_parallel=self._load.load() if self._load else None,
+            peak_rss_bytes=_peak_rss() + max((r.max_rss_bytes or 0 for r in results), default=0),
+            mem_total_bytes=_memory_total(),
+        )
+        settings = self._runtime.settings.verify
+        budget_s = max(settings.least_s, settings.share * wall_s) if self._request.verify == "sample" else inf
+        seed = int.from_bytes(journal.run.encode()[-4:], "big")
+        arms = await run_alone(
+            self._runtime,
+            record,
+            {r.id: r for r in results},
+            {r.id: r.literal or self._prepared.steps[r.index[0]] for r in results},
+            began=self._began,
+            budget_s=budget_s,
+            seed=seed,
+        )
+        return _priced(judge(record, arms, seed), results)
+
+    def _unverified(self, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
+        """Invariants and bounds only."""
+        results = scheduler.ledger.ordered()
+        record = record_of_run(
+            self._prepared,
+            results,
+            wall_s=scheduler.wall_s(),
+            width=scheduler.width,
+            cores=self._runtime.cores,
+            hashes=False,
+        )
+        return _priced(judge(replace(record, server_cpu_s=self._cpu_s or None), Arms(), 0), results)
+
+    def _report(
+        self, journal: RunJournal, scheduler: Scheduler, verdict: Callable[[Delivered], MathVer]
+    ) -> RunReport:
+        signals = [self._usage.announcement] if self._usage.announcement else []
+        for key in scheduler.narrowed:
+            reason = "steps failed for want of shared things"
+            signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))
+        if self._runtime.database.fault:
+            signals.append(_store_signal(self._runtime.database.fault))
+        return RunReport(
+            run=journal.run,
+            step_count=len(self._prepared.steps),
+            results=tuple(scheduler.ledger.ordered()),
+            wall_s=scheduler.wall_s(),
+            verdict=verdict,
+            context=self._usage,
+            verified=self._request.verify != "off",
+            signals=tuple(signals),
+        )
+
+
+def _priced(found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivered], MathVer]:
+    """The verification, ready to take in what the answer costs."""
+    ok = sum(r.state == "ok" for r in results)
+    calls = sum(r.started_s is not None for r in results)
+    return lambda cost: with_tokens(found, ok, cost.tokens, cost.bodies, calls, cost.cut)
+
+
+def _stored(report: RunReport) -> dict[str, Any]:
+    """What the store keeps of a run beside its steps."""
+    data = run_data(report)
+    del data["steps"]
+    return data
+
+
+def _store_signal(problem: str) -> Signal:
+    return Signal("degraded", "store", problem, "results are whole; what was cut or stored may be missing")
+
+
+def _peak_rss() -> int:
+    """Peak resident bytes of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _memory_total() -> int | None:
+    import os
+
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def _is_glob(runtime: Runtime) -> Callable[[AnyStep], bool]:
+    def check(step: AnyStep) -> bool:
+        return isinstance(step, ReadStep) and isinstance(step.path, str) and is_glob(runtime.workspace, step.path)
+
+    return check
+
+
+def _expand(runtime: Runtime) -> Callable[[AnyStep], Awaitable[list[AnyStep]]]:
+    async def paths(step: AnyStep) -> list[AnyStep]:
+        assert isinstance(step, ReadStep)
+        assert isinstance(step.path, str)
+        timeout_s = step.timeout_s or runtime.settings.glob.timeout_s
+        found = await expand_glob(runtime.workspace, step.path, timeout_s=timeout_s)
+        return [step.model_copy(update={"path": path}) for path in found]
+
+    return paths

@@ -1,0 +1,103 @@
+"""The tool `handoff`: write one, list them, or load one and learn what changed since and what to call next."""
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, Field
+
+from fourfold_tools.caller import NOBODY, Caller, Reply
+from fourfold_tools.errors import Fault, InvalidRequest, NotFound
+from fourfold_tools.handoffs.disk import changes
+from fourfold_tools.handoffs.document import Handoff
+from fourfold_tools.handoffs.write import write_handoff
+from fourfold_tools.model.output import Json
+from fourfold_tools.resume import record_of, stored_steps
+from fourfold_tools.runtime import Runtime
+
+_ID = re.compile(r"h-[a-z0-9]{4,12}")
+
+
+class HandoffRequest(BaseModel):
+    """`handoff`: what to do, and with which."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["write", "list", "load"]
+    id: Annotated[str, Field(strict=True)] | None = None
+
+
+async def handoff(runtime: Runtime, request: HandoffRequest, caller: Caller = NOBODY) -> Reply:
+    """Do what the request says.
+
+    Raises:
+        InvalidRequest, NotFound: `load` without an id, or with one that is not there.
+    """
+    if request.action == "write":
+        usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
+        written = await write_handoff(runtime, usage)
+        return Reply(blocks=(f"handoff {written.id} written\n\n{written.markdown()}",), structured=written.data())
+    if request.action == "list":
+        rows = await anyio.to_thread.run_sync(partial(_listed, runtime.state / "handoffs", runtime.workspace.cwd))
+        lines = [f"{row['id']} · {row['created']} · {row['goal']}" for row in rows]
+        return Reply(blocks=("\n".join(lines) or "no handoffs for this folder",), structured={"handoffs": rows})
+    if request.id is None:
+        raise InvalidRequest([Fault("id", "required for load; `list` names what is there")])
+    document = await anyio.to_thread.run_sync(partial(_load, runtime.state / "handoffs", request.id))
+    return await _loaded(runtime, document)
+
+
+async def _loaded(runtime: Runtime, document: Handoff) -> Reply:
+    changed = await anyio.to_thread.run_sync(partial(changes, document.files))
+    following = await _next_calls(runtime, document)
+    text = document.markdown()
+    text += (
+        "\n## Changed on disk since\n\n" + ("\n".join(f"- {row}" for row in changed) or "nothing that it knew") + "\n"
+    )
+    calls = "\n".join(f"- `{call['tool']}` {json.dumps(call['arguments'])}" for call in following)
+    text += f"\n## Next\n\n{calls or 'nothing is left to do'}\n"
+    return Reply(blocks=(text,), structured={**document.data(), "changed": changed, "next": following})
+
+
+async def _next_calls(runtime: Runtime, document: Handoff) -> list[dict[str, Json]]:
+    """The exact calls that go on with what is not finished, oldest first, as the store has it now."""
+    calls: list[dict[str, Json]] = []
+    for name in reversed(document.runs):
+        try:
+            stored = await runtime.runs.get(name, outputs=False)
+        except NotFound:
+            continue
+        if name in runtime.active or (stored.state == "running" and not stored.crashed):
+            continue
+        results = record_of(stored, stored_steps(stored))
+        if any(r.state == "not_started" for r in results):
+            calls.append({"tool": "batch", "arguments": {"resume": name}})
+    return calls
+
+
+def _load(folder: Path, name: str) -> Handoff:
+    if not _ID.fullmatch(name):
+        raise InvalidRequest([Fault("id", f"expected h- and letters or digits, got {name!r}")])
+    try:
+        data: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        return Handoff.of(data)
+    except FileNotFoundError as exc:
+        raise NotFound(f"no handoff {name}; `list` names what is there") from exc
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise NotFound(f"handoff {name} cannot be read: {exc}") from exc
+
+
+def _listed(folder: Path, cwd: str) -> list[dict[str, Json]]:
+    """The handoffs of one folder, newest first; those that cannot be read are left out."""
+    rows: list[dict[str, Json]] = []
+    for path in folder.glob("h-*.json"):
+        try:
+            document = _load(folder, path.stem)
+        except (InvalidRequest, NotFound):
+            continue
+        if document.cwd == cwd:
+            rows.append({"id": document.id, "created": document.created, "goal": document.goal[:120]})
+    return sorted(rows, key=lambda row: row["created"], reverse=True)

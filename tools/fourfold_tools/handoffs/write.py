@@ -1,0 +1,132 @@
+"""Writing a handoff: gathered from the store for one conversation, put on disk whole or not at all."""
+
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+
+from fourfold_tools.context.goal import first_user_message
+from fourfold_tools.context.usage import Usage
+from fourfold_tools.handoffs.disk import repository, state_of
+from fourfold_tools.handoffs.document import FileState, Handoff, fitted
+from fourfold_tools.model.result import StepResult
+from fourfold_tools.resume import record_of, stored_steps
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.database import StoreBusy
+from fourfold_tools.store.runs import StoredRun
+
+_RUNS = 30  # newest runs of a conversation that are looked at
+_FILES = 60  # files whose state is kept
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+async def write_handoff(runtime: Runtime, usage: Usage) -> Handoff:
+    """Gather what the store knows of the caller's conversation and write it as JSON and Markdown.
+
+    Without a known conversation the runs of this folder stand for it.
+    """
+    conversation = usage.conversation.key if usage.conversation else ""
+    goal: str | None = None
+    if usage.conversation is not None:
+        goal = await anyio.to_thread.run_sync(first_user_message, usage.conversation.path)
+    recent = await runtime.runs.recent(_RUNS, conversation)
+    whole = [await runtime.runs.get(run.id) for run in recent if run.cwd == runtime.workspace.cwd]
+    handoff = await anyio.to_thread.run_sync(partial(_gather, runtime, conversation, goal or "", whole))
+    await anyio.to_thread.run_sync(partial(_save, runtime.state / "handoffs", handoff))
+    with suppress(StoreBusy):
+        await runtime.database.use(partial(_note, handoff=handoff, folder=runtime.state / "handoffs"))
+    return handoff
+
+
+def _gather(runtime: Runtime, conversation: str, goal: str, runs: list[StoredRun]) -> Handoff:
+    done: list[str] = []
+    in_flight: list[str] = []
+    not_started: list[str] = []
+    failures: list[str] = []
+    decisions: list[str] = []
+    paths: dict[str, None] = {}
+    for run in runs:
+        results = record_of(run, stored_steps(run))
+        line = _line(run, results)
+        left = [r for r in results if r.state in {"not_started", "unknown"}]
+        if run.id in runtime.active:
+            in_flight.append(line)
+        elif left and len(left) == len(results):
+            not_started.append(line)
+        elif left:
+            in_flight.append(f"{line} · left: {', '.join(r.id for r in left[:12])}")
+        else:
+            done.append(line)
+        failures += [f"{run.id}/{r.id}: {_why(r)}" for r in results if r.state in {"failed", "timed_out", "unknown"}]
+        signals = (run.report or {}).get("signals", [])
+        decisions += [f"{run.id}: {signal['reason']}: {signal['action']}" for signal in signals]
+        for r in results:
+            if r.effects is not None:
+                paths.update(dict.fromkeys(p for p in sorted(r.effects.writes | r.effects.reads) if not _wild(p)))
+    head, changed = repository(runtime.workspace.cwd)
+    return fitted(
+        Handoff(
+            id="h-" + "".join(secrets.choice(_ALPHABET) for _ in range(4)),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            conversation=conversation,
+            cwd=runtime.workspace.cwd,
+            goal=goal,
+            head=head,
+            done=tuple(done),
+            in_flight=tuple(in_flight),
+            not_started=tuple(not_started),
+            decisions=tuple(decisions),
+            failures=tuple(failures),
+            changed_files=tuple(changed),
+            files=tuple(_states(runtime, [*paths][:_FILES], changed)),
+            runs=tuple(run.id for run in runs),
+        )
+    )
+
+
+def _states(runtime: Runtime, paths: list[str], changed: list[str]) -> list[FileState]:
+    named = [*paths, *(runtime.workspace.absolute(path) for path in changed[:_FILES])]
+    return [state_of(path) for path in dict.fromkeys(named)]
+
+
+def _line(run: StoredRun, results: list[StepResult]) -> str:
+    counts = Counter(r.state for r in results)
+    told = ", ".join(f"{n} {state}" for state, n in counts.items())
+    names = ", ".join(r.id for r in results[:6])
+    return f"{run.id}: {told} ({names}{', …' if len(results) > 6 else ''}) fourfold://runs/{run.id}"
+
+
+def _why(result: StepResult) -> str:
+    first = (result.message or str(result.code or "")).split("\n")[0]
+    return f"{result.title}: {first[:120]}"
+
+
+def _wild(pattern: str) -> bool:
+    return any(c in pattern for c in "*?[{")
+
+
+def _save(folder: Path, handoff: Handoff) -> None:
+    """Both files, each written beside its place and moved there."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    texts = {
+        "md": handoff.markdown(),
+        "json": json.dumps(handoff.data(), ensure_ascii=False, indent=1),
+    }
+    for suffix, text in texts.items():
+        target = folder / f"{handoff.id}.{suffix}"
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+        beside.replace(target)
+
+
+def _note(db: sqlite3.Connection, *, handoff: Handoff, folder: Path) -> None:
+    row = (handoff.id, time.time(), handoff.conversation, handoff.cwd, str(folder / f"{handoff.id}.json"))
+    db.execute("INSERT OR REPLACE INTO handoffs(id,created,conversation,cwd,path) VALUES(?,?,?,?,?)", row)
