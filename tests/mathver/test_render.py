@@ -62,7 +62,8 @@ def test_printed_times_keep_the_order_and_the_precision(a: float, b: float) -> N
     low, high = sorted((a, b))
     line = parse_line(str(TimeLine(L1, low, high, None, "VALID")))
     assert isinstance(line, TimeLine)
-    assert line.sequential_s is not None and line.parallel_s is not None
+    assert line.sequential_s is not None
+    assert line.parallel_s is not None
     assert line.sequential_s <= line.parallel_s
     assert abs(line.parallel_s - high) <= (0.5 if high >= 9.95 else 0.05 if high >= 0.9995 else 0.0005) + 1e-9
 

@@ -269,6 +269,7 @@ def test_a_folder_that_no_rule_reaches_hides_nothing(lab: Lab) -> None:
         ("Read(./.env)", "head -1 .e''nv", (".env",), (), "deny"),
         ("Read(./.env)", "sed -n 1p ./sub/../.env", (".env",), (), "deny"),
         ("Read(./.env)", "cat envlink", ("envlink",), (), "deny"),
+        ("Read(./.env)", "cat envlink", (".env",), (), "deny"),
         ("Read(./.env)", "cat .e*", (".e*",), (), "deny"),
         ("Read(./.env)", "cat *.txt", ("*.txt",), (), "none"),
         ("Read(./.env)", "cat ok.txt", ("ok.txt",), (), "none"),
@@ -324,6 +325,13 @@ def test_an_ask_rule_for_reading_does_not_ask_about_writing(lab: Lab) -> None:
         ("mytool < .env", "deny"),
         ("F=.env; mytool $F", "deny"),
         ("sudo bash -c 'mytool .env'", "deny"),
+        ("mytool -f.env", "deny"),
+        ("scp host:x .env", "deny"),
+        ("mytool $DIR/.env", "ask"),
+        ('mytool "${DIR:-.}/secrets/k"', "ask"),
+        ("mytool $(pwd)/n/.env", "ask"),
+        ("mytool $DIR/ok.txt", "none"),
+        ("mytool $X", "none"),
         ("kubectl get tokens", "none"),
         ("mytool ok.txt", "none"),
         ("mytool .", "none"),
@@ -490,10 +498,11 @@ def test_load_finds_the_files_by_the_environment(tmp_path: Path) -> None:
 # --- laws ---------------------------------------------------------------------------------------------------------
 
 _rules = st.sampled_from(
-    "Bash|Bash(rm:*)|Bash(git *)|Bash(* x)|Read|Read(.env)|Read(!.env)|Read(s/**)|Edit(s/*)|Glob|*|Bash(ls|mcp__x"
-    "|Read(//**)|Read(../x)|WebFetch(domain:*.test)|WebFetch(y)".split("|")
+    ["Bash", "Bash(rm:*)", "Bash(git *)", "Bash(* x)", "Bash(ls", "Read", "Read(.env)", "Read(!.env)", "Read(s/**)"]
+) | st.sampled_from(
+    ["Read(//**)", "Read(../x)", "Edit(s/*)", "Glob", "*", "WebFetch(domain:*.test)", "WebFetch(y)", "mcp__x"]
 )
-_scopes = st.sampled_from(["managed", "user", "project", "local"])
+_scopes: st.SearchStrategy[Scope] = st.sampled_from(("managed", "user", "project", "local"))
 _book = st.dictionaries(
     _scopes, st.dictionaries(st.sampled_from(["deny", "ask", "allow"]), st.lists(_rules, max_size=2))
 )
@@ -528,7 +537,10 @@ def test_one_more_rule_never_turns_a_refusal_into_a_run(
     sample: tuple[dict[str, Any], Effects],
 ) -> None:
     before = _runs(lab, book, sample)
-    more = {**book, scope: {**book.get(scope, {}), kind: [rule, *book.get(scope, {}).get(kind, [])]}}
+    more: dict[Scope, dict[str, list[str]]] = {
+        **book,
+        scope: {**book.get(scope, {}), kind: [rule, *book.get(scope, {}).get(kind, [])]},
+    }
     after = _runs(lab, more, sample)
     assert before or not after
     if kind == "allow":

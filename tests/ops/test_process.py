@@ -404,17 +404,32 @@ async def test_a_lost_helper_fails_its_programs_clearly_and_the_next_one_takes_o
 
 @linux
 async def test_a_helper_that_does_not_answer_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(process, "STUBBORN_S", 0.05)
-    monkeypatch.setattr(process, "STUCK_S", 0.05)
     async with a_spawner() as spawner:
         async with await shell(spawner, daemon("setsid", tmp_path / "pid") + "sleep 1000") as child:
             pid = await noted(tmp_path / "pid")
+            monkeypatch.setattr(process, "STUBBORN_S", 0.05)
+            monkeypatch.setattr(process, "STUCK_S", 0.05)
             os.kill(parent(child.pid), signal.SIGSTOP)
             await child.kill()
             assert not lives(pid)
             with pytest.raises(Contention):
                 await child.wait()
-        monkeypatch.undo()
+            monkeypatch.undo()
+        assert (await ran(spawner, "echo again"))[0] == b"again\n"
+
+
+@linux
+async def test_a_start_that_hangs_is_given_up_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_spawner() as spawner:
+        async with await shell(spawner, "sleep 1000") as child:
+            helper = parent(child.pid)
+            os.kill(helper, signal.SIGSTOP)
+            monkeypatch.setattr(process, "STUCK_S", 0.05)
+            with pytest.raises(Contention, match="did not start within"):
+                await shell(spawner, "sleep 1000")
+            monkeypatch.undo()
+            await gone(helper)
+        assert not lives(child.pid)
         assert (await ran(spawner, "echo again"))[0] == b"again\n"
 
 

@@ -15,7 +15,8 @@ from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, sho
         ("http://0x7f.1:8080/x", "http://127.0.0.1:8080/x"),
         ("http://2130706433", "http://127.0.0.1"),
         ("http://010.1.1.1./x?y", "http://8.1.1.1/x?y"),
-        ("http://[::FFFF:1.2.3.4]/", "http://[::ffff:1.2.3.4]/"),
+        ("http://[2606:4700:0:0::ABCD]:81/", "http://[2606:4700::abcd]:81/"),
+        ("http://[2606:4700::1111]", "http://[2606:4700::1111]"),
         ("http://example.com:65535/", "http://example.com:65535/"),
     ],
 )

@@ -73,6 +73,7 @@ class Runtime:
     limiter: Limiter
     locks: PathLocks
     retry_budget: RetryBudget
+    fetch: FetchOp
     spawner: Spawner
     cores: float
     alone: anyio.Lock = field(default_factory=anyio.Lock)
@@ -127,9 +128,9 @@ class Runtime:
             stack.push_async_callback(spawner.aclose)
             database = Database(state / "fourfold.sqlite", settings.store.busy_s)
             stack.push_async_callback(database.aclose)
-            fetch = FetchOp(settings.fetch)
-            stack.push_async_callback(fetch.aclose)
-            yield cls._assemble(settings, roots, state, env, database, spawner, fetch)
+            runtime = cls._assemble(settings, roots, state, env, database, spawner)
+            stack.push_async_callback(runtime.fetch.aclose)
+            yield runtime
 
     @classmethod
     def _assemble(
@@ -140,12 +141,12 @@ class Runtime:
         env: Mapping[str, str],
         database: Database,
         spawner: Spawner,
-        fetch: FetchOp,
     ) -> Self:
         extra = [*roots[1:], *map(Path, settings.workspace.extra)]
         permissions = Permissions.load(Workspace(roots[0], extra), env)
         more = map(Path, permissions.additional_directories())
         workspace = Workspace(roots[0], [*extra, *more, state / "runs"])
+        fetch = FetchOp(settings.fetch, refusal=permissions.url_refusal)
         cores = effective_cores()
         ops: dict[str, Op] = {
             "read": ReadOp(settings.read, workspace),
@@ -167,6 +168,7 @@ class Runtime:
             limiter=Limiter(_slots(settings, cores), settings.limits.net_per_host),
             locks=PathLocks(),
             retry_budget=RetryBudget(settings.retry.budget_per_step, settings.retry.budget_max),
+            fetch=fetch,
             spawner=spawner,
             cores=cores,
         )

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from fourfold_tools.context.tokens import estimate
 from fourfold_tools.model.output import Json

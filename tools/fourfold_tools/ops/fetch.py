@@ -80,9 +80,12 @@ class FetchOp:
         settings: Fetch,
         clock: Callable[[], float] = time.monotonic,
         resolve: "Resolve | None" = None,
+        refusal: Callable[[str], str | None] = lambda _: None,
     ) -> None:
+        """refusal: why a redirect's target is not followed, None where it is (the user's permission rules)."""
         self._settings = settings
         self._resolve = resolve
+        self._refusal = refusal
         self._web: Web | None = None
         self._cache: PageCache[FetchOutput | Failure] = PageCache(settings.cache_s, settings.cache_bytes, clock)
         self._converters = anyio.CapacityLimiter(_CONVERTERS)
@@ -109,14 +112,14 @@ class FetchOp:
     async def _fetch(self, call: Call) -> FetchOutput | Failure:
         with anyio.move_on_after(call.timeout_s):
             try:
-                return await self._cached(_request(call.step, self._settings))
+                return await self._cached(_request(call.step, self._settings), fresh=call.fresh)
             except FourfoldError as exc:
                 return Failure.of(exc)
         return Failure("timed_out", f"timed out after {call.timeout_s:g} s")
 
-    async def _cached(self, request: _Request) -> FetchOutput | Failure:
+    async def _cached(self, request: _Request, *, fresh: bool) -> FetchOutput | Failure:
         load = partial(self._load, request)
-        if request.secret():
+        if fresh or request.secret():
             return (await load()).value
         value, hit = await self._cache.get(request.key(), load)
         return replace(value, cache="hit") if hit and isinstance(value, FetchOutput) else value
@@ -158,7 +161,7 @@ class FetchOp:
         if self._web is None:
             from fourfold_tools.ops.web import Web
 
-            self._web = Web(self._settings, self._resolve)
+            self._web = Web(self._settings, self._resolve, self._refusal)
         return self._web
 
 

@@ -176,6 +176,8 @@ async def _begin(channel: Channel, helper: HelperProcess, rest: bytes, program: 
             raise fault(number, cwd if in_folder else program, "folder" if in_folder else "program")
         return pid
     helper.kill()
+    with anyio.move_on_after(STUCK_S, shield=True):
+        await channel.outlive()
     raise Contention(f"{program} did not start within {STUCK_S:g} s; is it or {cwd} on a file system that hangs?")
 
 

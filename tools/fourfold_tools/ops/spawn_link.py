@@ -16,8 +16,9 @@ from fourfold_tools.errors import Contention, Denied, FourfoldError, InvalidRequ
 from fourfold_tools.ops import spawn_helper
 from fourfold_tools.ops.spawn_helper import ENDED, KILL, REQUEST, STARTED, STUBBORN_S
 
-# Longest time beyond its own bounds that the helper may take to answer; then it counts as stuck.
-STUCK_S = 5.0
+# Longest time beyond its own bounds that the helper may take to answer; then it counts as stuck and is killed, with
+# all that it runs. Long enough for a machine under heavy load.
+STUCK_S = 10.0
 # Rounds, and seconds between them, in which what a lost helper left behind is looked for and killed.
 _SWEEPS = 200
 _SWEEP_S = 0.01
@@ -149,6 +150,13 @@ class Channel:
             await self._sweep()
             raise Contention(_LOST) from exc
         return code, cpu_s, max_rss_bytes
+
+    async def outlive(self) -> None:
+        """Wait for the end of a helper that was killed, and kill what it left of the program."""
+        with contextlib.suppress(ConnectionError):
+            while await self._receive(STARTED.size):
+                pass
+        await self._sweep()
 
     def order_end(self, grace_s: float) -> None:
         with contextlib.suppress(OSError):  # the program or the helper has ended by itself

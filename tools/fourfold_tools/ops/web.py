@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import httpx2
 
 from fourfold_config.settings import Fetch
-from fourfold_tools.errors import NetworkFailure, Unsupported
+from fourfold_tools.errors import Denied, NetworkFailure, Unsupported
 from fourfold_tools.ops.transport import CheckedBackend, CheckedTransport, Resolve
 from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, shown
 
@@ -39,8 +39,15 @@ class Web:
     Proxies are left out because they connect by themselves, behind the check of addresses.
     """
 
-    def __init__(self, settings: Fetch, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        settings: Fetch,
+        resolve: Resolve | None = None,
+        refusal: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """refusal: why a redirect's target is not followed, None where it is."""
         self._max_redirects = settings.max_redirects
+        self._refusal = refusal
         backend = CheckedBackend(allow_private=settings.allow_private, resolve=resolve)
         self._client = httpx2.AsyncClient(
             transport=CheckedTransport(backend, max_connections=settings.max_connections),
@@ -59,8 +66,8 @@ class Web:
     ) -> Answer:
         """The answer at the end of the redirects; the caller bounds the time.
 
-        headers: the caller's, names in lower case, sent to the first origin only. limit: bytes of a body to read, from its status and
-        content type.
+        headers: the caller's, names in lower case, sent to the first origin only. limit: bytes of a body to read,
+        from its status and content type.
 
         Raises:
             InvalidRequest, Denied, NetworkFailure, Unsupported: not a URL to ask for; an address or redirect that
@@ -79,6 +86,8 @@ class Web:
                 raise NetworkFailure(f"{shown(text)} redirects in a loop, back to {shown(target)}")
             if len(seen) > self._max_redirects:
                 raise NetworkFailure(f"{shown(text)} redirects more than {self._max_redirects} times")
+            if refused := self._refusal(str(target)):
+                raise Denied(f"{shown(text)} redirects to {shown(target)}: {refused}")
             if not keeps_headers(url, target):
                 headers = {}
             url = target

@@ -1,7 +1,6 @@
 """The URL of a page: what may be asked for, and the one spelling in which it is sent."""
 
 import re
-from ipaddress import IPv4Address
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -9,6 +8,7 @@ import httpx2
 from fourfold_tools.errors import Denied, InvalidRequest, NetworkFailure
 from fourfold_tools.ops.addresses import host_address
 
+_HOST_AND_PORT = re.compile(r"(\[[^\]@]*\]|[^:@]*)(:[^@]*)?")
 _MAX_CHARS = 8192
 _HOST = re.compile(r"[a-z0-9_.-]{1,253}|[0-9a-f:.]+")
 
@@ -63,7 +63,7 @@ def _parsed(text: str) -> tuple[httpx2.URL | None, str]:
     if len(text) > _MAX_CHARS:
         return None, f"a URL of more than {_MAX_CHARS:,} characters"
     try:
-        url = httpx2.URL(_dotted(text)).copy_with(fragment=None)
+        url = httpx2.URL(_canonical(text)).copy_with(fragment=None)
     except (httpx2.InvalidURL, ValueError):
         return None, "not a URL"
     if url.scheme not in {"http", "https"}:
@@ -77,11 +77,12 @@ def _parsed(text: str) -> tuple[httpx2.URL | None, str]:
     return url, ""
 
 
-def _dotted(text: str) -> str:
-    """The URL with a host in one of inet_aton's forms spelled as the dotted address that it is."""
+def _canonical(text: str) -> str:
+    """The URL with a host that is an address in the one form of that address: `127.0.0.1`, `[::1]`."""
     parts = urlsplit(text)
     address = host_address(parts.hostname) if parts.hostname else None
-    if not isinstance(address, IPv4Address) or "@" in parts.netloc:
+    host = _HOST_AND_PORT.fullmatch(parts.netloc)
+    if address is None or host is None:
         return text
-    _, colon, port = parts.netloc.partition(":")
-    return parts._replace(netloc=f"{address}{colon}{port}").geturl()
+    name = f"[{address}]" if address.version == 6 else str(address)
+    return parts._replace(netloc=name + (host[2] or "")).geturl()

@@ -63,6 +63,7 @@ class Permissions:
     def __init__(self, workspace: Workspace, places: Places) -> None:
         self._workspace = workspace
         self._places = places
+        self._files: tuple[object, list[SettingsFile]] | None = None  # with the stamp of the drop-in folder
         self._book = self._read(self._stamps(), ())
 
     @classmethod
@@ -97,7 +98,10 @@ class Permissions:
         A grep or glob over a folder is refused when a rule covers the whole of it; refused files below are left out
         of the results by `excluded_globs` and `hides`.
         """
-        return _decide(self._now(), uses(step, effects, self._workspace))
+        book = self._now()
+        if not (book.deny or book.ask or book.allow):
+            return Verdict("none")
+        return _decide(book, uses(step, effects, self._workspace))
 
     def refusal(self, step: AnyStep, effects: Effects) -> str | None:
         """Why the step does not run, in one sentence; None when it does."""
@@ -145,7 +149,10 @@ class Permissions:
         return self._book
 
     def _stamps(self) -> _Stamps:
-        return tuple((file, stamp(file.path)) for file in self._places.files())
+        drop_ins = stamp(self._places.drop_ins)
+        if self._files is None or drop_ins != self._files[0]:
+            self._files = drop_ins, self._places.files()
+        return tuple((file, stamp(file.path)) for file in self._files[1])
 
     def _read(self, stamps: _Stamps, before: Iterable[Source]) -> _Book:
         """The files' rules. The stamps are older than the reading, so that a change in between is seen next time."""

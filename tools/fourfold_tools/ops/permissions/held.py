@@ -62,13 +62,15 @@ class HeldRule:
             case HostUse():
                 return self._judge_host(use)
 
-    def _judge_file(self, use: FileUse) -> bool:
+    def _judge_file(self, use: FileUse) -> bool | None:
         if self.rule.specifier is None:
             return use.bare and self.rule.names(use.tools)
         if not self.rule.names(use.tools) and not (self.effect == "deny" and self.rule.names(use.guards)):
             return False
         meant = [any(p.covers(path) if use.tree else p.matches(path) for p in self.paths) for path in use.paths]
-        return all(meant) if self.effect == "allow" else any(meant)
+        if self.effect == "allow":
+            return use.certain and all(meant)
+        return any(meant) and (True if use.certain else None)
 
     def _judge_command(self, use: CommandUse) -> bool | None:
         if not self.rule.names(("Bash",)):

@@ -91,15 +91,19 @@ class PathPattern:
 
     def _below(self, path: str) -> str | None:
         """The path from the base, "" for the base itself, None for what lies elsewhere."""
-        path, base = self._fold(path).rstrip("/"), self._fold(self.base).rstrip("/")
-        if path == base:
-            return ""
-        return path[len(base) + 1 :] if path.startswith(base + "/") else None
+        path, start = self._fold(path), self._start
+        if path.startswith(start):
+            return path[len(start) :].rstrip("/")
+        return "" if path.rstrip("/") == start[:-1] else None
 
     def _fold(self, text: str) -> str:
         if not text.isascii():
             text = unicodedata.normalize("NFC", text)
         return text if self.exact else text.lower()
+
+    @cached_property
+    def _start(self) -> str:
+        return self._fold(self.base).rstrip("/") + "/"
 
     @cached_property
     def _each(self) -> list[Pattern[str]]:

@@ -1,9 +1,9 @@
 """A permission rule: `Tool` or `Tool(specifier)`, one string of a settings file."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 _FORM = re.compile(r"(?P<tool>[^()]+?)(?:(?<!\\)\((?P<specifier>.*)(?<!\\)\))?", re.DOTALL)
 
@@ -16,9 +16,14 @@ class Rule:
     tool: str
     specifier: str | None
 
-    def names(self, tools: Iterable[str]) -> bool:
+    def names(self, tools: tuple[str, ...]) -> bool:
         """Whether the rule is about one of these tools."""
-        return any(fnmatchcase(tool, self.tool) for tool in tools)
+        return _names(self.tool, tools)
+
+
+@lru_cache(maxsize=4096)  # every rule is asked about every step, with a handful of different tools
+def _names(pattern: str, tools: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(tool, pattern) for tool in tools)
 
 
 def parse_rule(text: str) -> Rule | None:

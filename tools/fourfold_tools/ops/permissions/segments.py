@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from itertools import product
 
 ALL = "**"  # as a whole segment: any number of folders
 
@@ -41,9 +40,8 @@ def quoted(name: str) -> str:
 def _quoted_letter(letter: str) -> str:
     if letter.isascii():
         return "\\" + letter if letter in "*?[]{}!\\" else letter
-    forms = {
-        unicodedata.normalize(form, case) for form, case in product(("NFC", "NFD"), (letter.lower(), letter.upper()))
-    }
+    cases = (letter.lower(), letter.upper())
+    forms = {form for c in cases for form in (unicodedata.normalize("NFC", c), unicodedata.normalize("NFD", c))}
     return "{" + ",".join(sorted(forms)) + "}" if len(forms) > 1 else letter
 
 

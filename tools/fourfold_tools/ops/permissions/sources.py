@@ -66,16 +66,20 @@ class Places:
         ]
         return list({file.path: file for file in reversed(found)}.values())[::-1]
 
+    @property
+    def drop_ins(self) -> str:
+        """The folder whose files add to the policy; the list of `files` changes with it."""
+        return os.path.join(self.managed, "managed-settings.d")
+
     def _managed_files(self) -> list[str]:
         """The policy file, its drop-ins by name, and the client's copy of what an organisation sent it."""
-        folder = os.path.join(self.managed, "managed-settings.d")
         try:
-            names = sorted(n for n in os.listdir(folder) if n.endswith(".json") and not n.startswith("."))
+            names = sorted(n for n in os.listdir(self.drop_ins) if n.endswith(".json") and not n.startswith("."))
         except OSError:
             names = []
         return [
             os.path.join(self.managed, "managed-settings.json"),
-            *(os.path.join(folder, name) for name in names),
+            *(os.path.join(self.drop_ins, name) for name in names),
             os.path.join(self.config, "remote-settings.json"),
         ]
 

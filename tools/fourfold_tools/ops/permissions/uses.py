@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import iglob
 from itertools import islice, takewhile
 from typing import cast
@@ -28,6 +28,7 @@ class FileUse:
 
     tree: everything below is meant too. bare: a rule for all uses of the tool (`Read`) counts as well.
     guards: tools whose path rules count only where they deny: what may not be read may not be written either.
+    certain: false where part of the path is only known when it runs.
     """
 
     tools: tuple[str, ...]
@@ -35,6 +36,7 @@ class FileUse:
     tree: bool = False
     bare: bool = True
     guards: tuple[str, ...] = ()
+    certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,33 +92,35 @@ def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Ite
     cwd = workspace.absolute((_strings(step.cwd) or ["."])[0])
     given = [*_strings(step.args), *_strings(list((step.env or {}).values()))]
     words = [text for word in found.words for text in _texts(word, cwd)]
-    said = "\n".join([step.command, cwd[len(workspace.cwd) :], *words, *given, *step.reads, *step.writes])
+    files = set(_existing([*given, *words], cwd))
+    places = [cwd.removeprefix(workspace.cwd), *map(os.path.realpath, files)]
+    said = "\n".join([step.command, *places, *words, *given, *step.reads, *step.writes])
     for pattern in sorted(effects.reads):
-        yield from _pattern_uses(pattern, said, cwd, _READ, ())
+        yield from _pattern_uses(pattern, said, cwd, FileUse(_READ, ()))
     for pattern in sorted(effects.writes):
-        yield from _pattern_uses(pattern, said, cwd, _WRITE, _READ)
-    for path in _existing([*given, *([] if effects.known else words)], cwd):
+        yield from _pattern_uses(pattern, said, cwd, FileUse(_WRITE, (), guards=_READ))
+    for path in sorted(set(_existing(given, cwd)) if effects.known else files):
         yield FileUse(_READ, _both(path), tree=True, bare=False)
+    for end in () if effects.known else filter(None, map(_known_end, found.words)):
+        yield FileUse(_READ, (os.path.normpath(cwd + end),), tree=True, bare=False, certain=False)
 
 
-def _pattern_uses(
-    pattern: str, said: str, cwd: str, tools: tuple[str, ...], guards: tuple[str, ...]
-) -> Iterator[FileUse]:
-    """The uses of one path pattern of a command's effects.
+def _pattern_uses(pattern: str, said: str, cwd: str, use: FileUse) -> Iterator[FileUse]:
+    """The use of the files of one path pattern of a command's effects.
 
     What a program touches of its own accord (a cache, `.git`) is no use: like the client's, rules hold for the files
     that a command names. Only the folder it runs in counts unnamed.
     """
     root = _fixed_part(pattern)
     name = next((n for n in reversed(pattern.split("/")) if n and n != "**"), "")
-    if name not in said and root != cwd:
+    if name not in said and root not in _both(cwd):
         return
+    use = replace(use, bare=name in said)
     if "**" in pattern.split("/"):
-        yield FileUse(tools, _both(root), tree=pattern == root + "/**", bare=name in said, guards=guards)
-        yield FileUse(tools, (pattern.removesuffix("/**"),), bare=name in said, guards=guards)
+        yield replace(use, paths=_both(root), tree=pattern == root + "/**")
+        yield replace(use, paths=(pattern.removesuffix("/**"),))
     else:
-        for path in _expanded(pattern):
-            yield FileUse(tools, _both(path), bare=name in said, guards=guards)
+        yield from (replace(use, paths=_both(path)) for path in _expanded(pattern))
 
 
 def _texts(word: Word, cwd: str) -> list[str]:
@@ -131,10 +135,23 @@ def _texts(word: Word, cwd: str) -> list[str]:
     return _expanded(os.path.join(cwd, os.path.expanduser(text))) if word.glob else [text]
 
 
+def _known_end(word: Word) -> str | None:
+    """The literal `/rest/of/the/path` behind a word's last expansion, None where there is none."""
+    found = re.search(r"(?:\$\w+|[})`])(/[^$`{}()]*)$", word.raw.replace('"', "").replace("'", ""))
+    return found[1] if found and word.text is None else None
+
+
 def _existing(texts: Iterable[str], cwd: str) -> Iterator[str]:
-    """The files that texts name, as they stand or behind an option's `=` or curl's `@`."""
+    """The files that texts name: as they stand, behind an option, a key and `=`, a host and `:`, curl's `@`."""
     for text in texts:
-        for form in {text, text.rpartition("=")[2], text.lstrip("@<"), text.removeprefix("file://")}:
+        forms = {
+            text,
+            text.rpartition("=")[2],
+            text.rpartition(":")[2],
+            text.lstrip("@<"),
+            text.removeprefix("file://"),
+        }
+        for form in forms | ({text[2:]} if text.startswith("-") else set[str]()):
             path = os.path.normpath(os.path.join(cwd, os.path.expanduser(form)))
             if form and "\0" not in form and os.path.lexists(path):
                 yield path

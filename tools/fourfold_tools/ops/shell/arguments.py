@@ -111,7 +111,7 @@ def _take(word: Word, rest: list[Word], accepted: Options) -> list[tuple[str, Wo
         if letter in accepted.values:
             if attached and accepted.apart:
                 raise Uncertain(f"option {word.raw}")
-            return [*found, (letter, _attached(word, i) if attached else _next(rest, word))]
+            return [*found, (letter, part(word, i) if attached else _next(rest, word))]
         if letter not in accepted.flags and not accepted.lenient:
             raise Uncertain(f"option -{letter}")
         found.append((letter, None))
@@ -128,7 +128,7 @@ def _long(text: str, word: Word, rest: list[Word], accepted: Options) -> tuple[s
         _next(rest, word)
         return name, _next(rest, word)
     if equals and name in accepted.values | accepted.maybe:
-        return name, _attached(word, len(name) + 1)
+        return name, part(word, len(name) + 1)
     if name in accepted.values:
         return name, _next(rest, word)
     if accepted.lenient or (name in accepted.flags | accepted.maybe and not equals):
@@ -136,7 +136,7 @@ def _long(text: str, word: Word, rest: list[Word], accepted: Options) -> tuple[s
     raise Uncertain(f"option {name}")
 
 
-def _attached(word: Word, at: int) -> Word:
+def part(word: Word, at: int) -> Word:
     """What follows an option inside its own word."""
     text = None if word.text is None else word.text[at:]
     return replace(word, raw=word.raw, text=text, prefix=word.prefix[at:])

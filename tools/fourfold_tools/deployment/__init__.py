@@ -1,0 +1,1 @@
+"""Deployments: tasks for agents analysed, typed, grouped, scheduled, launched and steered. Pure."""

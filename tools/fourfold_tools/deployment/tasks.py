@@ -1,0 +1,44 @@
+"""A task: one piece of work for one agent, with the paths it touches and what it is expected to take."""
+
+import re
+from dataclasses import dataclass
+
+_WILD = re.compile(r"[*?\[{]")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`reads` and `writes` as the caller wrote them; `read_paths` and `write_paths` as absolute patterns, same order.
+
+    minutes, tokens: expected of the agent's run; basis: where they come from. agent: the agent's type, as asked.
+    """
+
+    id: str
+    title: str
+    prompt: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    read_paths: tuple[str, ...] = ()
+    write_paths: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    minutes: float = 1.0
+    tokens: int = 0
+    basis: str = "given"
+    agent: str = ""
+    acceptance: str = ""
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The declared outputs that can be checked: path as written -> absolute path; patterns are left out."""
+        pairs = zip(self.writes, self.write_paths, strict=True)
+        return {name: path for name, path in pairs if not is_pattern(name)}
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path holds a wildcard."""
+    return _WILD.search(path) is not None
+
+
+def covering(pattern: str) -> str:
+    """A pattern that also matches what lies below: a plain path may be a folder, so it stands for its subtree."""
+    return pattern if is_pattern(pattern) else f"{pattern.rstrip('/')}/**"

@@ -1,0 +1,222 @@
+"""The usual programs that write files: which of their words they write and which they read."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.ops.shell.arguments import Options, options, part, sort_words
+from fourfold_tools.ops.shell.place import Place, Uncertain, below, reading, writing
+from fourfold_tools.ops.shell.readers import Rule
+from fourfold_tools.ops.shell.syntax import Word
+
+_NO_FILE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr"})
+
+
+def written(place: Place, words: Iterable[Word]) -> frozenset[str]:
+    """The patterns of files to write; the standard streams and /dev/null are none."""
+    return place.files(w for w in words if w.literal not in _NO_FILE)
+
+
+def _writes(accepted: Options, words: Sequence[Word], place: Place, *, folders: bool = False) -> Effects:
+    """Every operand is written; `folders`: with all below it."""
+    files = written(place, sort_words(words, accepted).operands)
+    return writing(map(below, files) if folders else files)
+
+
+def _remove(words: Sequence[Word], place: Place) -> Effects:
+    found = sort_words(words, options("f i I r R d v --force --recursive --dir --verbose"))
+    files = place.files(found.operands)
+    return writing(map(below, files) if found.has("r", "R", "--recursive") else files)
+
+
+def _touch(words: Sequence[Word], place: Place) -> Effects:
+    found = sort_words(words, options("a c m h d: t: r: --no-create --date= --reference="))
+    return writing(written(place, found.operands), place.files(found.values("r", "--reference")))
+
+
+_COPY = options(
+    "a b d f i l n p P R r s T u v x D C c H L m: o: g: t: S: --archive --force --recursive --no-clobber --verbose"
+    " --update? --preserve? --no-target-directory --target-directory= --mode= --interactive --dereference --reflink?"
+)
+
+
+def _copy(words: Sequence[Word], place: Place, *, moves: bool = False, links: bool = False) -> Effects:
+    """cp, install, mv, ln: the last operand or that of `-t` is the target, or the folder that holds it.
+
+    A link writes its name alone; its first operand may be any text.
+    """
+    found = sort_words(words, _COPY)
+    if not links and not moves and found.has("d") and not found.has("a") and not found.has("R", "r"):
+        return writing(place.trees(found.operands))  # install -d
+    sources, folders = list(found.operands), found.values("t", "--target-directory")
+    certain = bool(folders)
+    if not folders:
+        if len(sources) < 2 and not links:
+            raise Uncertain("operands of a copy")
+        target = sources.pop() if len(sources) > 1 else Word(".", ".")
+        certain = len(sources) > 1 or (target.text or "").rstrip("/").rpartition("/")[2] in ("", ".", "..")
+        folders = (target,)
+    deep = moves or found.has("a", "r", "R", "--archive", "--recursive")
+    shape: Callable[[str], str] = below if deep or links else str
+    inside = [os.path.join(place.file(f), _last(s)) for f in folders for s in sources]
+    targets = [*inside, *([] if certain else map(place.file, folders))]
+    if links:
+        return writing(map(shape, targets))
+    read = place.trees(sources) if deep else place.files(sources)
+    return writing([*map(shape, targets), *(read if moves else ())], () if moves else read)
+
+
+def _last(source: Word) -> str:
+    """The name under which a source arrives in a folder."""
+    if source.text is None:
+        raise Uncertain("variable in a path")
+    name = source.text.rstrip("/").rpartition("/")[2]
+    return "**" if name in ("", ".", "..") or source.home else name
+
+
+def _chmod(words: Sequence[Word], place: Place) -> Effects:
+    """Options, a mode or an owner, then files."""
+    rest, deep = list(words), False
+    while rest and re.fullmatch(r"-[Rvfch]+|--(recursive|verbose|quiet|silent|changes)", rest[0].literal or ""):
+        option = rest.pop(0).raw
+        deep |= "R" in option or option == "--recursive"
+    if not rest or rest[0].many or re.match(r"--|$", rest[0].prefix):
+        raise Uncertain("mode")
+    if any(re.match(r"-|$", w.prefix) or (w.many and not w.glob) for w in rest[1:]):
+        raise Uncertain("option of chmod")
+    return writing(place.trees(rest[1:]) if deep else place.files(rest[1:]))
+
+
+def _dd(words: Sequence[Word], place: Place) -> Effects:
+    reads: list[Word] = []
+    writes: list[Word] = []
+    for word in words:
+        name, equals, _ = word.prefix.partition("=")
+        if not equals or word.many:
+            raise Uncertain(f"word {word.raw} of dd")
+        {"if": reads, "of": writes}.get(name, []).append(part(word, 3))
+    return writing(written(place, writes), place.files(reads))
+
+
+def _compress(words: Sequence[Word], place: Place, *, suffix: str) -> Effects:
+    """gzip and its like: the file gives way to one with another suffix, unless the output goes elsewhere."""
+    found = sort_words(
+        words,
+        options(
+            "c d f k l n q r t v z T: 0 1 2 3 4 5 6 7 8 9 --stdout --keep --decompress --force --list --test --quiet --best"
+        ),
+    )
+    shape = place.trees if found.has("r") else place.files
+    files = shape(found.operands)
+    if not files or found.has("c", "l", "t", "--stdout", "--list", "--test"):
+        return writing((), files)
+    return writing([*files, *(f + suffix for f in files), *(os.path.splitext(f)[0] + "*" for f in files)], files)
+
+
+_TAR_OLD = re.compile(r"[cxtzjJvfkpa]+")
+
+
+def _tar(words: Sequence[Word], place: Place) -> Effects:
+    """c writes the archive and reads the operands, x writes below the folder, t reads."""
+    if words and words[0].literal and _TAR_OLD.fullmatch(words[0].literal) and words[0].literal.count("f") < 2:
+        # The old form: letters without a dash, the values after them.
+        letters = words[0].literal
+        words = [
+            *(Word(f"-{c}", f"-{c}", f"-{c}") for c in letters.replace("f", "")),
+            *_file_option(letters),
+            *words[1:],
+        ]
+    found = sort_words(
+        words,
+        options(
+            "c x t z j J v k p a f: C: --create --extract --list --gzip --bzip2 --xz --zstd --verbose --file="
+            " --directory= --exclude= --strip-components= --exclude-vcs --no-same-owner --auto-compress"
+        ),
+    )
+    archives, folders = found.values("f", "--file"), found.values("C", "--directory")
+    if len(archives) != 1 or len(folders) > 1 or ":" in (archives[0].text or ":"):
+        raise Uncertain("archive of tar")
+    at = Place(place.file(folders[0])) if folders else place
+    modes = [
+        m for m in ("create", "extract", "list") if found.has(m[0].replace("e", "x").replace("l", "t"), "--" + m)
+    ]
+    archive = place.files(archives)
+    match modes:
+        case ["list"]:
+            return reading(archive)
+        case ["extract"]:
+            return writing([at.tree], archive)
+        case ["create"]:
+            return writing(archive, at.trees(found.operands))
+        case _:
+            raise Uncertain("mode of tar")
+
+
+def _file_option(letters: str) -> list[Word]:
+    return [Word("-f", "-f", "-f")] if "f" in letters else []
+
+
+def _unzip(words: Sequence[Word], place: Place) -> Effects:
+    found = sort_words(words, options("l t p v Z o n q j u d: x:"))
+    archive = place.files(found.operands[:1])
+    if found.has("l", "t", "p", "v", "Z"):
+        return writing((), archive)
+    folders = found.values("d")
+    return writing(place.trees(folders) if folders else [place.tree], archive)
+
+
+def _zip(words: Sequence[Word], place: Place) -> Effects:
+    found = sort_words(words, options("r q j y u 0 1 2 3 4 5 6 7 8 9"))
+    names = place.files(found.operands[:1])
+    return writing([*names, *(n + ".zip" for n in names)], place.trees(found.operands[1:]))
+
+
+def _patch(words: Sequence[Word], place: Place) -> Effects:
+    """What it changes stands in the patch."""
+    found = sort_words(
+        words, options("N R s f b E p: i: d: --strip= --input= --directory= --forward --reverse --dry-run")
+    )
+    folders = found.values("d", "--directory")
+    inputs = place.files([*found.values("i", "--input"), *found.operands])
+    return writing(place.trees(folders) if folders else [place.tree], inputs)
+
+
+_RSYNC = options(
+    "a v z r l p t u n q h P x H c --archive --verbose --recursive --delete --dry-run --progress --stats --checksum"
+    " --update --compress --exclude= --include= --quiet --human-readable --partial --ignore-existing"
+)
+
+
+def _rsync(words: Sequence[Word], place: Place) -> Effects:
+    """Between folders of this machine."""
+    found = sort_words(words, _RSYNC)
+    if any(":" in (w.text or ":") for w in found.operands) or len(found.operands) < 2:
+        raise Uncertain("rsync to another machine")
+    return writing(place.trees(found.operands[-1:]), place.trees(found.operands[:-1]))
+
+
+WRITERS: dict[str, Rule] = {
+    "rm": _remove,
+    "unlink": partial(_writes, options()),
+    "mkdir": partial(_writes, options("p v m: --parents --verbose --mode="), folders=True),
+    "rmdir": partial(_writes, options("p v --parents --ignore-fail-on-non-empty"), folders=True),
+    "touch": _touch,
+    "tee": partial(_writes, options("a i p --append")),
+    "truncate": partial(_writes, options("c s: --size= --no-create")),
+    "cp": _copy,
+    "install": _copy,
+    "mv": partial(_copy, moves=True),
+    "ln": partial(_copy, links=True),
+    **dict.fromkeys(("chmod", "chown", "chgrp"), _chmod),
+    "dd": _dd,
+    **{
+        name: partial(_compress, suffix=".*") for name in ("gzip", "gunzip", "bzip2", "bunzip2", "xz", "unxz", "zstd")
+    },
+    "tar": _tar,
+    "unzip": _unzip,
+    "zip": _zip,
+    "patch": _patch,
+    "rsync": _rsync,
+}
