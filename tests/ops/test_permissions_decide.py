@@ -373,6 +373,15 @@ def test_text_that_cannot_be_read_asks_where_a_rule_could_be_meant(lab: Lab) -> 
 
 
 @pytest.mark.parametrize(
+    ("env", "expected"),
+    [({"BASH_FUNC_ls%%": "() { rm x; }"}, "ask"), ({"BASH_ENV": "start.sh"}, "ask"), ({"LANG": "C"}, "none")],
+)
+def test_variables_that_bring_commands_into_a_shell_ask(lab: Lab, env: dict[str, str], expected: str) -> None:
+    lab.write("project", deny=["Bash(rm:*)"])
+    assert lab.bash("ls", env=env) == expected
+
+
+@pytest.mark.parametrize(
     ("allow", "command", "expected"),
     [
         (["Bash(ls:*)"], "ls -la", "allow"),

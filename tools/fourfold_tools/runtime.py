@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
 from fourfold_tools.engine.retry import RetryBudget, RetryRule
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.request import AnyStep
+from fourfold_tools.model.request import AnyStep, FetchStep
 from fourfold_tools.ops.base import Op
 from fourfold_tools.ops.bash import BashOp
 from fourfold_tools.ops.effects import classify
@@ -146,7 +147,7 @@ class Runtime:
         permissions = Permissions.load(Workspace(roots[0], extra), env)
         more = map(Path, permissions.additional_directories())
         workspace = Workspace(roots[0], [*extra, *more, state / "runs"])
-        fetch = FetchOp(settings.fetch, refusal=permissions.url_refusal)
+        fetch = FetchOp(settings.fetch, refusal=partial(_url_refusal, permissions))
         cores = effective_cores()
         ops: dict[str, Op] = {
             "read": ReadOp(settings.read, workspace),
@@ -172,6 +173,11 @@ class Runtime:
             spawner=spawner,
             cores=cores,
         )
+
+
+def _url_refusal(permissions: Permissions, url: str) -> str | None:
+    """Why a redirect's target may not be fetched, by the user's own rules."""
+    return permissions.check_url(url).message(FetchStep(op="fetch", url=url))
 
 
 def _slots(settings: Settings, cores: float) -> dict[str, int]:

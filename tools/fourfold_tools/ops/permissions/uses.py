@@ -12,7 +12,7 @@ from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, BashStep, FetchStep, GlobStep, GrepStep, ReadStep
 from fourfold_tools.ops.permissions.domains import host_of
 from fourfold_tools.ops.permissions.segments import is_wild
-from fourfold_tools.ops.permissions.spellings import Spellings, spellings
+from fourfold_tools.ops.permissions.spellings import UNKNOWN, Spellings, spellings
 from fourfold_tools.ops.shell.parse import Word
 from fourfold_tools.ops.workspace import Workspace
 
@@ -20,6 +20,7 @@ _READ = ("Read", "NotebookRead")
 _WRITE = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 # Files that one shell wildcard is looked up for; beyond them the wildcard itself is judged, not each file.
 _MAX_EXPANDED = 10_000
+_SHELL_CODE = re.compile(r"BASH_ENV|ENV|BASH_FUNC_.*")  # variables that a starting shell runs or defines commands by
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ def _read_files(paths: Iterable[str], workspace: Workspace) -> Iterator[FileUse]
 
 def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Iterator[Use]:
     """The commands, the files they read and write by name, and files handed to programs that nobody knows."""
-    found = spellings(step.command, step.shell if isinstance(step.shell, str) else None)
+    found = spellings(step.command, step.shell)
+    if any(_SHELL_CODE.fullmatch(name) for name in step.env or {}):
+        found = replace(found, every=(*found.every, UNKNOWN))
     yield CommandUse(found)
     cwd = workspace.absolute((_strings(step.cwd) or ["."])[0])
     given = [*_strings(step.args), *_strings(list((step.env or {}).values()))]

@@ -37,7 +37,7 @@ def _touch(words: Sequence[Word], place: Place) -> Effects:
 
 
 _COPY = options(
-    "a b d f i l n p P R r s T u v x D C c H L m: o: g: t: S: --archive --force --recursive --no-clobber --verbose"
+    "a d f i l n p P R r s T u v x D C c H L m: o: g: t: --archive --force --recursive --no-clobber --verbose"
     " --update? --preserve? --no-target-directory --target-directory= --mode= --interactive --dereference --reflink?"
 )
 
@@ -48,8 +48,8 @@ def _copy(words: Sequence[Word], place: Place, *, moves: bool = False, links: bo
     A link writes its name alone; its first operand may be any text.
     """
     found = sort_words(words, _COPY)
-    if not links and not moves and found.has("d") and not found.has("a") and not found.has("R", "r"):
-        return writing(place.trees(found.operands))  # install -d
+    if found.has("d") and not links and not moves:
+        return writing(place.trees(found.operands))  # install -d makes folders
     sources, folders = list(found.operands), found.values("t", "--target-directory")
     certain = bool(folders)
     if not folders:
@@ -73,7 +73,7 @@ def _last(source: Word) -> str:
     if source.text is None:
         raise Uncertain("variable in a path")
     name = source.text.rstrip("/").rpartition("/")[2]
-    return "**" if name in ("", ".", "..") or source.home else name
+    return "**" if name in ("", ".", "..") or source.home or source.text.endswith("/") else name
 
 
 def _chmod(words: Sequence[Word], place: Place) -> Effects:
@@ -100,62 +100,54 @@ def _dd(words: Sequence[Word], place: Place) -> Effects:
     return writing(written(place, writes), place.files(reads))
 
 
-def _compress(words: Sequence[Word], place: Place, *, suffix: str) -> Effects:
+_COMPRESS = options(
+    "c d f k l n q r t v z T: --stdout --keep --decompress --force --list --test --quiet --best", digits=True
+)
+
+
+def _compress(words: Sequence[Word], place: Place) -> Effects:
     """gzip and its like: the file gives way to one with another suffix, unless the output goes elsewhere."""
-    found = sort_words(
-        words,
-        options(
-            "c d f k l n q r t v z T: 0 1 2 3 4 5 6 7 8 9 --stdout --keep --decompress --force --list --test --quiet --best"
-        ),
-    )
+    found = sort_words(words, _COMPRESS)
     shape = place.trees if found.has("r") else place.files
     files = shape(found.operands)
     if not files or found.has("c", "l", "t", "--stdout", "--list", "--test"):
         return writing((), files)
-    return writing([*files, *(f + suffix for f in files), *(os.path.splitext(f)[0] + "*" for f in files)], files)
+    return writing([*files, *(f + ".*" for f in files), *(os.path.splitext(f)[0] + "*" for f in files)], files)
 
 
-_TAR_OLD = re.compile(r"[cxtzjJvfkpa]+")
+_TAR = options(
+    "c x t z j J v k p a f: C: --create --extract --list --gzip --bzip2 --xz --zstd --verbose --file= --directory="
+    " --exclude= --strip-components= --exclude-vcs --no-same-owner --auto-compress"
+)
+_TAR_MODES = {"c": "c", "--create": "c", "x": "x", "--extract": "x", "t": "t", "--list": "t"}
 
 
 def _tar(words: Sequence[Word], place: Place) -> Effects:
     """c writes the archive and reads the operands, x writes below the folder, t reads."""
-    if words and words[0].literal and _TAR_OLD.fullmatch(words[0].literal) and words[0].literal.count("f") < 2:
-        # The old form: letters without a dash, the values after them.
-        letters = words[0].literal
-        words = [
-            *(Word(f"-{c}", f"-{c}", f"-{c}") for c in letters.replace("f", "")),
-            *_file_option(letters),
-            *words[1:],
-        ]
-    found = sort_words(
-        words,
-        options(
-            "c x t z j J v k p a f: C: --create --extract --list --gzip --bzip2 --xz --zstd --verbose --file="
-            " --directory= --exclude= --strip-components= --exclude-vcs --no-same-owner --auto-compress"
-        ),
-    )
+    found = sort_words(_with_dashes(words), _TAR)
     archives, folders = found.values("f", "--file"), found.values("C", "--directory")
     if len(archives) != 1 or len(folders) > 1 or ":" in (archives[0].text or ":"):
         raise Uncertain("archive of tar")
-    at = Place(place.file(folders[0])) if folders else place
-    modes = [
-        m for m in ("create", "extract", "list") if found.has(m[0].replace("e", "x").replace("l", "t"), "--" + m)
-    ]
+    inside = Place(place.file(folders[0])) if folders else place
     archive = place.files(archives)
-    match modes:
-        case ["list"]:
+    match {_TAR_MODES[name] for name, _ in found.given if name in _TAR_MODES}:
+        case modes if modes == {"t"}:
             return reading(archive)
-        case ["extract"]:
-            return writing([at.tree], archive)
-        case ["create"]:
-            return writing(archive, at.trees(found.operands))
+        case modes if modes == {"x"}:
+            return writing([inside.tree], archive)
+        case modes if modes == {"c"}:
+            return writing(archive, place.trees(found.operands) | inside.trees(found.operands))
         case _:
             raise Uncertain("mode of tar")
 
 
-def _file_option(letters: str) -> list[Word]:
-    return [Word("-f", "-f", "-f")] if "f" in letters else []
+def _with_dashes(words: Sequence[Word]) -> Sequence[Word]:
+    """The old form, letters without a dash and the archive after them, in the form of today."""
+    letters = words[0].literal if words else None
+    if not letters or not re.fullmatch(r"[cxtzjJvkpa]*f?[cxtzjJvkpa]*", letters):
+        return words
+    flags = [*letters.replace("f", ""), *("f" if "f" in letters else "")]
+    return [*(Word(f"-{c}", f"-{c}", f"-{c}") for c in flags), *words[1:]]
 
 
 def _unzip(words: Sequence[Word], place: Place) -> Effects:
@@ -168,7 +160,7 @@ def _unzip(words: Sequence[Word], place: Place) -> Effects:
 
 
 def _zip(words: Sequence[Word], place: Place) -> Effects:
-    found = sort_words(words, options("r q j y u 0 1 2 3 4 5 6 7 8 9"))
+    found = sort_words(words, options("r q j y u", digits=True))
     names = place.files(found.operands[:1])
     return writing([*names, *(n + ".zip" for n in names)], place.trees(found.operands[1:]))
 
@@ -211,9 +203,7 @@ WRITERS: dict[str, Rule] = {
     "ln": partial(_copy, links=True),
     **dict.fromkeys(("chmod", "chown", "chgrp"), _chmod),
     "dd": _dd,
-    **{
-        name: partial(_compress, suffix=".*") for name in ("gzip", "gunzip", "bzip2", "bunzip2", "xz", "unxz", "zstd")
-    },
+    **dict.fromkeys(("gzip", "gunzip", "bzip2", "bunzip2", "xz", "unxz", "zstd"), _compress),
     "tar": _tar,
     "unzip": _unzip,
     "zip": _zip,
