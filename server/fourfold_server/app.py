@@ -27,8 +27,10 @@ from fourfold_tools.batch import batch
 from fourfold_tools.caller import Caller, Reply
 from fourfold_tools.errors import FourfoldError
 from fourfold_tools.handoff import HandoffRequest, handoff
+from fourfold_tools.hook import HookRequest, hook
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.request import BatchRequest, InspectRequest
+from fourfold_tools.runtime import Runtime
 from fourfold_tools.status import StatusRequest, status
 
 _log = logging.getLogger("fourfold.server")
@@ -50,7 +52,7 @@ async def _list_tools(ctx: Ctx, params: PaginatedRequestParams | None) -> ListTo
 
 
 async def _call_tool(ctx: Ctx, params: CallToolRequestParams) -> CallToolResult:
-    handler = _HANDLERS.get(params.name)
+    handler = _HOOK if params.name == "hook" else _HANDLERS.get(params.name)
     if handler is None:
         return _refused(f"unknown tool {params.name!r}; this server has {', '.join(_HANDLERS)}")
     try:
@@ -78,18 +80,19 @@ async def _run(ctx: Ctx, request: BatchRequest) -> CallToolResult:
     async def report(value: float, total: float, message: str) -> None:
         await ctx.session.report_progress(value, total, message)
 
-    return _result(await batch(runtime, request, _caller(ctx), report))
+    return _result(await batch(runtime, request, _caller(ctx, runtime), report))
 
 
 async def _status(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     request = _checked(StatusRequest, arguments)
     runtime = await ctx.lifespan_context.runtime(ctx)
-    return CallToolResult(content=[_text(await status(runtime, request, _caller(ctx).tool_use_id))])
+    return CallToolResult(content=[_text(await status(runtime, request, _caller(ctx, runtime)))])
 
 
 async def _handoff(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     request = _checked(HandoffRequest, arguments)
-    return _result(await handoff(await ctx.lifespan_context.runtime(ctx), request, _caller(ctx)))
+    runtime = await ctx.lifespan_context.runtime(ctx)
+    return _result(await handoff(runtime, request, _caller(ctx, runtime)))
 
 
 _HANDLERS: dict[str, Callable[[Ctx, Mapping[str, Any]], Awaitable[CallToolResult]]] = {
@@ -98,6 +101,14 @@ _HANDLERS: dict[str, Callable[[Ctx, Mapping[str, Any]], Awaitable[CallToolResult
     "handoff": _handoff,
     "status": _status,
 }
+
+
+async def _hook(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
+    request = _checked(HookRequest, arguments)
+    return CallToolResult(content=[_text(hook(await ctx.lifespan_context.runtime(ctx), request))])
+
+
+_HOOK = _hook  # not listed: the plugin's hook calls it, the model does not see it
 
 
 class _BadArguments(FourfoldError):
@@ -116,10 +127,12 @@ def _checked(model: type[M], arguments: Mapping[str, Any]) -> M:
         raise _BadArguments("\n".join(map(str, faults_of(exc, "")))) from exc
 
 
-def _caller(ctx: Ctx) -> Caller:
+def _caller(ctx: Ctx, runtime: Runtime) -> Caller:
     meta: Mapping[str, Any] = dict(ctx.meta) if ctx.meta else {}
     tool_use_id = meta.get("claudecode/toolUseId")
-    return Caller(tool_use_id=tool_use_id if isinstance(tool_use_id, str) else None)
+    if not isinstance(tool_use_id, str):
+        return Caller()
+    return Caller(tool_use_id, runtime.stamps.pop(tool_use_id, None))
 
 
 def _result(reply: Reply) -> CallToolResult:

@@ -19,6 +19,7 @@ examples:
   fourfold runs                        the last runs
   fourfold show r-8kq2                 one run, step by step
   fourfold show r-8kq2/tests           the whole output of one step
+  fourfold audit ~/.claude/projects    what batches would have saved in past conversations
   fourfold doctor                      is everything in place?
   fourfold register --scope project    add fourfold to Claude Code
 """
@@ -77,9 +78,19 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="the whole run as JSON")
     show.set_defaults(run=_show)
 
+    audit = commands.add_parser("audit", help="find what batches would have saved in Claude Code's transcripts")
+    audit.add_argument("path", metavar="FILE|DIR", help="a transcript (*.jsonl), or a folder of them")
+    audit.add_argument("--json", action="store_true", help="as JSON, with every group and the batch for it")
+    audit.set_defaults(run=_audit)
+
     doctor = commands.add_parser("doctor", help="check ripgrep, state, settings, permissions, Claude Code")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
+
+    waiting = commands.add_parser(
+        "waiting", help="name an unfinished handoff of this folder (for a SessionStart hook)"
+    )
+    waiting.set_defaults(run=_waiting)
 
     register = commands.add_parser("register", help="add fourfold to Claude Code (prints the command, then runs it)")
     register.add_argument("--scope", choices=["local", "project", "user"], default="local")
@@ -120,6 +131,16 @@ def _show(args: argparse.Namespace) -> int:
     return _in_loop(lambda: show(args.what, as_json=args.json))
 
 
+def _audit(args: argparse.Namespace) -> int:
+    from fourfold_server.audit_command import run_audit
+    from fourfold_tools.errors import FourfoldError
+
+    try:
+        return run_audit(Path(args.path), as_json=args.json)
+    except FourfoldError as exc:
+        return _bad(exc.message)
+
+
 def _doctor(args: argparse.Namespace) -> int:
     from fourfold_server.doctor import examine
 
@@ -130,6 +151,12 @@ def _doctor(args: argparse.Namespace) -> int:
         for check in checks:
             print(check.line())
     return SOME_FAILED if any(check.state == "fail" for check in checks) else OK
+
+
+def _waiting(args: argparse.Namespace) -> int:
+    from fourfold_server.waiting import waiting
+
+    return _in_loop(waiting)
 
 
 def _register(args: argparse.Namespace) -> int:

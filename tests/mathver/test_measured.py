@@ -14,9 +14,7 @@ times = st.lists(st.floats(0.01, 1000), min_size=1, max_size=8)
 
 def test_one_sample_of_each_prints_275_percent_and_is_unverified() -> None:
     found = verify_measured(Measured([45], [12]))
-    assert found.lines[0] == (
-        "📊 [L1:Parallel] MathVer | Tool: time_comparison | Sequential: 45s vs Parallel: 12s | Efficiency: 275% | State: UNVERIFIED"
-    )
+    assert found.lines[0].endswith("Sequential: 45s vs Parallel: 12s | Efficiency: 275% | State: UNVERIFIED")
     assert found.time.ci95 is None
     assert found.state == "UNVERIFIED"
 

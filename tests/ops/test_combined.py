@@ -63,13 +63,13 @@ _NAMES = [
     b"new\nline.txt",
     b"bin.dat",
 ]
-_PATTERNS = (
-    ["foo", "foo_bar", "oo", "bar", "k", "s", "K", "S", "é", "ſ", "\u212a", ":", "-", "--", " ", "#", "a,b"]
-    + ["bar$", "^foo", "^$", r"\bfoo\b", "fo+", r"[[:alpha:]]+_", "a|b", "x*", "(?i)FOO", "(?i:K)", r"\w+$", r"\S\r"]
-    + [r"\d", ".", "foo.*bar", "[^a]$", r"\p{Lu}", r"\B", "x{501}", r"[a-z&&[^f]]oo", r"a{,2}", r"\x{e9}", "(foo)(_)"]
-    + ["(?-u:\\xff)", r"\Afoo", r"foo\z", "(?-m)^foo", "(?m:^foo$)", "(?s)f.o", "(?x)f oo # c", "(?P<n>fo)", r"\Qf"]
-    + ["(", "[f", "b]", "a)(b", "f)|(k", "*", "\\", r"a\nb", "a\nb", "a{2,1}", "(?=f)", "--pre=x", "-f", "a\0b"]
-)
+_PATTERNS = [
+    *["foo", "foo_bar", "oo", "bar", "k", "s", "K", "S", "é", "ſ", "\u212a", ":", "-", "--", " ", "#", "a,b"],
+    *["bar$", "^foo", "^$", r"\bfoo\b", "fo+", r"[[:alpha:]]+_", "a|b", "x*", "(?i)FOO", "(?i:K)", r"\w+$", r"\S\r"],
+    *[r"\d", ".", "foo.*bar", "[^a]$", r"\p{Lu}", r"\B", "x{501}", r"[a-z&&[^f]]oo", r"a{,2}", r"\x{e9}", "(foo)(_)"],
+    *["(?-u:\\xff)", r"\Afoo", r"foo\z", "(?-m)^foo", "(?m:^foo$)", "(?s)f.o", "(?x)f oo # c", "(?P<n>fo)", r"\Qf"],
+    *["(", "[f", "b]", "a)(b", "f)|(k", "*", "\\", r"a\nb", "a\nb", "a{2,1}", "(?=f)", "--pre=x", "-f", "a\0b"],
+]
 _PATHS: list[str | list[str] | None] = [None, "a", "a.txt", "bin.dat", ["a.txt", "a"], ["bin.dat", "a", "a+.txt"]]
 
 
@@ -143,7 +143,11 @@ _HAZARDS = {
     "a binary file, seen late": ({"a.txt": b"foo 1\n" + _FILLER + b"\0foo\n"}, ["foo", "1", "none"], {}),
     "a binary file, seen late, counted": ({"a.txt": b"f1\n" + _FILLER + b"\0f\n"}, ["f1", "1"], {"mode": "count"}),
     "a binary file, named": ({"a.bin": b"foo\nbar\0\nfoo bar\n"}, ["foo", "bar", "b.r"], {"path": "a.bin"}),
-    "letters that fold to ASCII": ({"a.txt": "\u212aey\nkey\nmaſt\nMAST\n"}, ["key", "mast", "KEY"], {"ignore_case": True}),
+    "letters that fold to ASCII": (
+        {"a.txt": "\u212aey\nkey\nmaſt\nMAST\n"},
+        ["key", "mast", "KEY"],
+        {"ignore_case": True},
+    ),
     "letters beyond ASCII": ({"a.txt": "é\nÉ\nſ\ns\n"}, ["é", "ſ", "s"], {"ignore_case": True}),
     "regex letters taken literally": ({"a.txt": "a.c\nabc\n(\n"}, ["a.c", "(", "b"], {"fixed": True}),
     "an unknown type": ({"a.txt": "foo\n"}, ["foo", "bar"], {"type": "nosuch"}),
@@ -152,7 +156,11 @@ _HAZARDS = {
     "a folder outside": ({"a.txt": "foo\n"}, ["foo", "bar"], {"path": "/"}),
     "one pattern of very many lines": ({"a.txt": "foo\n" * 9_000, "b.txt": "bar\n"}, ["foo", "bar", "ba."], {}),
     "very many lines for all": ({"a.txt": "foo bar\n" * 9_000}, ["foo", "bar", "o b"], {"head_limit": 0}),
-    "more regexes than one run can hold": ({"a.txt": "foo\n"}, [f"fo{{1,{n}}}" + "o?" * 3000 for n in range(1, 12)], {}),
+    "more regexes than one run can hold": (
+        {"a.txt": "foo\n"},
+        [f"fo{{1,{n}}}" + "o?" * 3000 for n in range(1, 12)],
+        {},
+    ),
     "the empty line": ({"a.txt": "\n\nfoo\n\n"}, ["^$", "foo", "x*"], {}),
 }
 
@@ -175,18 +183,19 @@ async def test_one_pass_serves_every_pattern_that_can_be_joined(spawner: Spawner
     write_tree(Path(workspace.cwd), {"b.txt": "foo\nbar\n", "a.txt": "foo_bar\n"})
     combined = Combined(Ripgrep(spawner, workspace.cwd), anyio.CapacityLimiter(1))
 
-    shares = (await combined.search(_HERE, ["foo", "ba.", "(", r"\Afoo"], Bounds(10_000, None))).shares
+    shares = await combined.search(_HERE, ["foo", "ba.", "(", r"\Afoo", "none"], Bounds(10_000, None))
 
-    assert shares[0].files == [
-        FileHits(b"./a.txt", [Line(1, "match", b"foo_bar")]),
-        FileHits(b"./b.txt", [Line(1, "match", b"foo")]),
-    ]
-    assert shares[1].files == [
-        FileHits(b"./a.txt", [Line(1, "match", b"foo_bar")]),
-        FileHits(b"./b.txt", [Line(2, "match", b"bar")]),
-    ]
-    assert shares[2].files is None
-    assert shares[3].files is None
+    assert shares.files == {
+        0: [
+            FileHits(b"./a.txt", [Line(1, "match", b"foo_bar")]),
+            FileHits(b"./b.txt", [Line(1, "match", b"foo")]),
+        ],
+        1: [
+            FileHits(b"./a.txt", [Line(1, "match", b"foo_bar")]),
+            FileHits(b"./b.txt", [Line(2, "match", b"bar")]),
+        ],
+        4: [],
+    }
 
 
 async def test_patterns_of_many_lines_are_left_alone_and_the_others_still_share(
@@ -195,10 +204,24 @@ async def test_patterns_of_many_lines_are_left_alone_and_the_others_still_share(
     write_tree(Path(workspace.cwd), {"a.txt": "foo\n" * 5_000, "b.txt": "bar\nbaz\n"})
     combined = Combined(Ripgrep(spawner, workspace.cwd), anyio.CapacityLimiter(1))
 
-    shares = (await combined.search(_HERE, ["fo+", "bar", "baz"], Bounds(50_000, 1000))).shares
+    shares = await combined.search(_HERE, ["foo", "bar", "ba[z]"], Bounds(50_000, 1000))
 
-    assert [share.common for share in shares] == [True, False, False]
-    assert [share.files is None for share in shares] == [True, False, False]
+    assert {i: [line.text for file in files for line in file.lines] for i, files in shares.files.items()} == {
+        1: [b"bar"],
+        2: [b"baz"],
+    }
+
+
+@pytest.mark.parametrize("common_lines", [None, 1000])
+async def test_where_every_pattern_has_many_lines_each_is_left_alone(
+    spawner: Spawner, workspace: Workspace, common_lines: int | None
+) -> None:
+    write_tree(Path(workspace.cwd), {"a.txt": "foo bar\n" * 5_000})
+    combined = Combined(Ripgrep(spawner, workspace.cwd), anyio.CapacityLimiter(1))
+
+    shares = await combined.search(_HERE, ["fo+", "b.r"], Bounds(50_000, common_lines))
+
+    assert shares.files == {}
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_the_messages_name_rule_file_and_way_out(lab: Lab) -> None:
     lab.write("project", ask=["Bash(git push:*)", "Read(./.env)", "WebFetch(domain:a.test)"])
 
     def message(**arguments: Any) -> str | None:
-        return lab.permissions.refusal(step(**arguments), _NONE)
+        return lab.check(**arguments).message(step(**arguments))
 
     assert message(op="bash", command="rm x") == "denied by Bash(rm:*) in ~/.claude/settings.json"
     assert message(op="bash", command="git push") == (
@@ -233,7 +233,7 @@ def test_an_allowed_file_is_said_to_be_allowed_only_by_its_name_and_its_real_pla
 # --- listings -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", [".", "n", "../outside"])
+@pytest.mark.parametrize("where", [".", "n", "../outside", ".."])
 def test_searches_over_a_folder_leave_refused_files_out(lab: Lab, where: str) -> None:
     assert RG is not None
     names = [".env", "ok.txt", "secrets/k", "n/.env", "n/ok.py", "n/secrets/k", "n/askme", "../outside/.env"]
@@ -332,14 +332,23 @@ def test_an_ask_rule_for_reading_does_not_ask_about_writing(lab: Lab) -> None:
         ("mytool $(pwd)/n/.env", "ask"),
         ("mytool $DIR/ok.txt", "none"),
         ("mytool $X", "none"),
+        ("cd n && mytool f", "deny"),
+        ("cd n/deep && cd er && mytool g", "deny"),
+        ("tar -C n -cf x.tar f", "deny"),
+        ("mytool alias/../k", "deny"),
+        ("(( x = 1 )); mytool .env", "deny"),
+        ("(( x = 1 )); mytool '.e'n\\v", "deny"),
+        ("for f in secrets/*; do mytool $f; done", "deny"),
+        ("bash -c '(( x )); mytool .env'", "deny"),
         ("kubectl get tokens", "none"),
         ("mytool ok.txt", "none"),
         ("mytool .", "none"),
     ],
 )
 def test_a_program_nobody_knows_is_taken_to_read_the_files_it_is_given(lab: Lab, command: str, expected: str) -> None:
-    lab.put(".env", "ok.txt", "secrets/k")
-    lab.write("project", deny=["Read(./.env)", "Read(secrets/**)", "Read(tokens)"])
+    lab.put(".env", "ok.txt", "secrets/k", "secrets/sub/x", "n/f", "n/deep/er/g")
+    (lab.project / "alias").symlink_to("secrets/sub")
+    lab.write("project", deny=["Read(./.env)", "Read(secrets/**)", "Read(tokens)", "Read(f)", "Read(g)"])
     assert lab.bash(command, known=False) == expected
 
 
@@ -493,6 +502,15 @@ def test_the_default_mode_of_the_most_binding_file_is_told(lab: Lab) -> None:
     assert lab.permissions.default_mode == "dontAsk"
 
 
+def test_the_summary_counts_the_rules_and_names_their_files(lab: Lab) -> None:
+    assert lab.permissions.summary() == "no rules"
+    lab.write("user", deny=["Bash(rm:*)", "Read(.env)"])
+    lab.write("project", ask=["WebFetch"], defaultMode="plan")
+    lab.write("local", additionalDirectories=["/x"])
+    counts = "2 deny, 1 ask, 0 allow in ~/.claude/settings.json, .claude/settings.json"
+    assert lab.permissions.summary() == f"{counts}; mode plan"
+
+
 def test_load_finds_the_files_by_the_environment(tmp_path: Path) -> None:
     for folder, rule in (("cfg", "Bash(rm:*)"), ("p/.claude", "Bash(mv:*)")):
         (tmp_path / folder).mkdir(parents=True)
@@ -532,7 +550,7 @@ _samples = st.sampled_from(
 def _runs(lab: Lab, book: dict[Scope, dict[str, list[str]]], sample: tuple[dict[str, Any], Effects]) -> bool:
     for scope in lab.files:
         lab.write(scope, **book.get(scope, {}))
-    return lab.permissions.refusal(step(**sample[0]), sample[1]) is None
+    return lab.check(sample[1], **sample[0]).decision in {"allow", "none"}
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -22,6 +22,7 @@ from fourfold_tools.context.usage import Usage
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Work
 from fourfold_tools.handoffs.write import write_handoff
+from fourfold_tools.hook import approved_steps
 from fourfold_tools.mathver.report import MathVer
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.request import AnyStep, BatchRequest, ReadStep
@@ -169,6 +170,7 @@ class Execution:
             title=title,
             is_glob=_is_glob(runtime),
             expand=_expand(runtime),
+            approved=approved_steps(dict(enumerate(self._prepared.steps))) if self._caller.stamp else frozenset(),
             done=self._rest.done,
         )
         return Scheduler(

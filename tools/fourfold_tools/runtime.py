@@ -14,6 +14,7 @@ import anyio
 from fourfold_config.settings import Settings, load_settings
 from fourfold_tools.context.meter import Meter
 from fourfold_tools.context.pressure import effective_cores
+from fourfold_tools.context.usage import Stamp
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
 from fourfold_tools.engine.retry import RetryBudget, RetryRule
@@ -60,6 +61,7 @@ class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
     alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
+    stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
     """
 
     settings: Settings
@@ -79,6 +81,7 @@ class Runtime:
     cores: float
     alone: anyio.Lock = field(default_factory=anyio.Lock)
     last_percent: float | None = None
+    stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     active: dict[str, object] = field(default_factory=dict[str, object])
 
     @property

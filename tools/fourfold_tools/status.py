@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from fourfold_tools.answer.words import seconds, size
+from fourfold_tools.caller import NOBODY, Caller
 from fourfold_tools.context.pressure import read_pressure
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.errors import NotFound
@@ -25,7 +26,7 @@ class StatusRequest(BaseModel):
     limit: Annotated[int, Field(strict=True, ge=1, le=100)] = 5
 
 
-async def status(runtime: Runtime, request: StatusRequest, tool_use_id: str | None = None) -> str:
+async def status(runtime: Runtime, request: StatusRequest, caller: Caller = NOBODY) -> str:
     """The state of things, a line each.
 
     Raises:
@@ -33,7 +34,7 @@ async def status(runtime: Runtime, request: StatusRequest, tool_use_id: str | No
     """
     if request.run is not None:
         return await _one_run(runtime, request.run)
-    usage = await runtime.meter.measure(tool_use_id)
+    usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
     rows = [
         f"{usage.text()} · level {usage.level}",
         f"pressure: {_pressure()}",

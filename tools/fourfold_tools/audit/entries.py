@@ -1,7 +1,7 @@
 """Entries: the lines of a whole transcript, read one by one with bounded memory; broken ones are counted."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -13,12 +13,12 @@ Entry = dict[str, object]
 
 
 class Entries:
-    """The entries of one file. Mutable: `broken` and `read_bytes` count while it is read."""
+    """The entries of one file; advanced: told the bytes of each line. Mutable: `broken` counts while it is read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, advanced: Callable[[int], object] = int) -> None:
         self.path = path
         self.broken = 0
-        self.read_bytes = 0
+        self._advanced = advanced
 
     def __iter__(self) -> Iterator[Entry]:
         """Every line that is a JSON object; of a line above 64 MiB each piece counts as broken.
@@ -28,7 +28,7 @@ class Entries:
         """
         with self.path.open("rb") as file:
             while line := file.readline(_LONGEST_LINE):
-                self.read_bytes += len(line)
+                self._advanced(len(line))
                 if not line.strip() or line.startswith(_REQUEST_BODIES):
                     continue
                 entry = _parse(line)

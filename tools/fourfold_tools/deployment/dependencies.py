@@ -37,7 +37,11 @@ def dependency_graph(tasks: Sequence[Task]) -> Graph:
     needed = {(index[name], i) for i, task in enumerate(tasks) for name in task.needs}
     needs = [Edge(a, b, "needs", f"{ids[b]} needs {ids[a]}") for a, b in sorted(needed, key=lambda e: (e[1], e[0]))]
     explicit = Graph.build(ids, needs)
-    meetings = {pair: met for pair, met in _meetings(tasks).items() if not needed & {pair, pair[::-1]}}
+    meetings = {
+        (i, j): met
+        for (i, j), met in _meetings(tasks).items()
+        if (i, j) not in needed and (j, i) not in needed and not _separated(tasks[i], tasks[j], met)
+    }
     pairs = _oriented(explicit, meetings)
     inferred = [_edge(tasks, a, b, meetings[min(a, b), max(a, b)]) for a, b in pairs]
     return Graph.build(ids, [*needs, *inferred])
@@ -65,6 +69,11 @@ def _meetings(tasks: Sequence[Task]) -> dict[tuple[int, int], _Meeting]:
                         met = found.setdefault((j, i), _Meeting())
                         met.backward = met.backward or (pattern, other)
     return found
+
+
+def _separated(a: Task, b: Task, met: _Meeting) -> bool:
+    """Whether the two only meet where both write, and that was settled another way."""
+    return met.both is not None and not met.forward and not met.backward and b.id in a.apart
 
 
 def _by_pattern(paths: Iterable[tuple[str, ...]]) -> dict[str, list[int]]:

@@ -11,6 +11,8 @@ class Task:
     """`reads` and `writes` as the caller wrote them; `read_paths` and `write_paths` as absolute patterns, same order.
 
     minutes, tokens: expected of the agent's run; basis: where they come from. agent: the agent's type, as asked.
+    apart: tasks whose writes were separated from this one's, so that they need not wait for each other. worktree:
+    it works in a git worktree of its own, and its writes reach the workspace with a merge task.
     """
 
     id: str
@@ -26,10 +28,14 @@ class Task:
     basis: str = "given"
     agent: str = ""
     acceptance: str = ""
+    apart: frozenset[str] = frozenset()
+    worktree: bool = False
 
     @property
     def outputs(self) -> dict[str, str]:
         """The declared outputs that can be checked: path as written -> absolute path; patterns are left out."""
+        if self.worktree:
+            return {}
         pairs = zip(self.writes, self.write_paths, strict=True)
         return {name: path for name, path in pairs if not is_pattern(name)}
 

@@ -287,7 +287,9 @@ class Scheduler:
     def _call(self, unit: Unit) -> Call:
         timeout = unit.step.timeout_s or self._work.timeouts[unit.step.op]
         timeout = max(0.001, min(timeout, self._work.deadline_s - self.now_s()))
-        return Call(unit.id, unit.step, timeout, time.monotonic() + timeout, self._work.spill / f"{unit.id}.txt")
+        spill = self._work.spill / f"{unit.id}.txt"
+        approved = unit.index in self._work.approved
+        return Call(unit.id, unit.step, timeout, time.monotonic() + timeout, spill, approved=approved)
 
     # Ending.
 

@@ -34,6 +34,7 @@ class Work:
     step is named in the answer (true: as a sub-step).
     expand: the steps that a glob in a step's path stands for; is_glob says which steps need it.
     width: groups that run at once. deadline_s: from the start of the run.
+    approved: steps whose very arguments the user has seen and allowed.
     done: results by (step, sub-step) that a resumed run has already; they are not run again.
     """
 
@@ -54,4 +55,5 @@ class Work:
     title: Callable[[AnyStep, bool], str]
     is_glob: Callable[[AnyStep], bool]
     expand: Callable[[AnyStep], Awaitable[list[AnyStep]]]
+    approved: frozenset[int] = frozenset()
     done: Mapping[tuple[int, int], StepResult] = field(default_factory=dict[tuple[int, int], StepResult])

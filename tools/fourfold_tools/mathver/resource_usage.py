@@ -211,6 +211,7 @@ def _verdict(
     failed = [name for name, holds in criteria.items() if holds is False]
     missing = [name for name, holds in criteria.items() if holds is None]
     by_time = word == "justified" or failed == ["faster"]
+    proven = time.verdict.state == "VALID" if word == "justified" else time.verdict.checks.get("not_slower") is False
     by_work = word == "justified" or failed == ["work_kept"]
     low, high = SAME_WORK
     kappa = inflation.value if inflation else 0.0
@@ -243,9 +244,9 @@ def _verdict(
         ),
         Check(
             "time_verified",
-            not by_time or time.verdict.state != "UNVERIFIED",
+            not by_time or proven,
             "UNVERIFIED",
-            "The gain in time that it rests on is not verified.",
+            "What it rests on, the gain in time, is not verified.",
         ),
         Check(
             "inflation_settled",

@@ -239,11 +239,13 @@ def _claim_checks(record: RunRecord, factor: float, ci95: tuple[float, float], l
     """Whether the gain is possible, and whether the interval bears it."""
     low, high = ci95
     loose = 1 + TOLERANCE + RESOLUTION_S / record.wall_s
+    # T_par is one draw too: only what lies clearly beyond the limits is called impossible.
+    impossible = loose + TOLERANCE
     most, schedule, cpu = limit.least, min(limit.by_width, limit.by_graph), limit.by_cpu
     return [
         Check(
             "gain_possible",
-            low <= most * loose,
+            low <= most * impossible,
             "INVALID",
             f"A speed-up of {low:.2f} or more cannot be: width, graph and processors allow {most:.2f}.",
         ),

@@ -19,6 +19,7 @@ class Call:
 
     id: for messages and the child's environment. timeout_s: from the first moment of work; the op itself ends
     the work then and gives a `timed_out` failure with what it has. deadline: the same bound on time.monotonic().
+    approved: the user has seen and allowed these very arguments.
     fresh: nothing may come from a cache of results (a run alone, for verification).
     spill: where the op may stream an output too large to hold; it makes the parents when it first writes.
     """
@@ -29,6 +30,7 @@ class Call:
     deadline: float
     spill: Path
     fresh: bool = False
+    approved: bool = False
 
 
 class Op(Protocol):

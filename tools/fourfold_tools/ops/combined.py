@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import IO, TypeVar
 
@@ -33,22 +34,13 @@ _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
-class Share:
-    """What one pattern of a group got; mutable while the group runs.
+class Shares:
+    """What each pattern of a group got, and what the passes took and complained of together; mutable meanwhile.
 
-    files: its hits, ordered by path; None: it has to run alone. common: it is known to have more lines than
-    `common_lines`, so that running it alone may go straight to the ordered search.
+    files: by index of the pattern its hits, ordered by path; a pattern that is not there has to run alone.
     """
 
-    files: list[FileHits] | None = None
-    common: bool = False
-
-
-@dataclass(slots=True)
-class Shares:
-    """The shares in the order of the patterns, and what the passes took and complained of together."""
-
-    shares: list[Share]
+    files: dict[int, list[FileHits]] = field(default_factory=dict[int, list[FileHits]])
     ended: Ended = field(default_factory=Ended)
     duration_s: float = 0.0
 
@@ -57,7 +49,7 @@ class Shares:
 class Bounds:
     """max_bytes of combined output; what passes it is searched one by one.
 
-    common_lines: a pattern with more lines than this in the output so far is left to run alone, where it stops
+    common_lines: past max_bytes, a literal that occurs more often than this is left to run alone, where it stops
     early, and the others are combined anew; None: no pattern stops early.
     """
 
@@ -72,18 +64,21 @@ class Candidates:
         self._files = files
         self._lines = [(i, line) for i, file in enumerate(files) for line in file.lines if line.kind == "match"]
         self._texts = [line.text for _, line in self._lines]
-        self.text = b"".join([text + b"\n" for text in self._texts])
-
-    def __len__(self) -> int:
-        return len(self._lines)
+        self.text = _joined(self._texts)
+        self._starts = _starts(self._texts)
 
     def literal(self, needle: str) -> list[int]:
-        return _lines_with(self.text, self._texts, needle.encode())
+        return _lines_with(self.text, self._starts, needle.encode())
 
     def folded(self, needle: str) -> list[int]:
         """Lines that hold an ASCII text in any case."""
+        text, starts = self._folded
+        return _lines_with(text, starts, _fold(needle.encode()))
+
+    @cached_property
+    def _folded(self) -> tuple[bytes, list[int]]:
         texts = [_fold(text) for text in self._texts]
-        return _lines_with(b"".join([text + b"\n" for text in texts]), texts, _fold(needle.encode()))
+        return _joined(texts), _starts(texts)
 
     def pick(self, indices: Sequence[int]) -> list[FileHits]:
         """The chosen lines file by file; a note is about the file, so it follows wherever the file has a line."""
@@ -115,16 +110,17 @@ class Combined:
         Raises:
             Unsupported, Contention: there is no ripgrep; out of processes.
         """
-        result = Shares([Share() for _ in patterns])
+        result = Shares()
         todo = [i for i, pattern in enumerate(patterns) if can_join(pattern, fixed=scope.fixed)]
-        # Each pass either settles all that is left, or drops patterns that must run alone, or gives up.
+        # Each pass either settles all that is left, or drops patterns that must run alone, or gives up. Only the
+        # first may drop common ones: where there is still too much without them, one search each is quicker.
         for _ in range(_MAX_PASSES):
             if len(todo) < 2 or sum(len(patterns[i].encode()) for i in todo) > MAX_PATTERN_BYTES:
                 break
             left = await self._pass(scope, patterns, todo, bounds, result)
             if len(left) == len(todo):
                 break
-            todo = left
+            todo, bounds = left, Bounds(bounds.max_bytes, None)
         return result
 
     async def _pass(
@@ -137,8 +133,9 @@ class Combined:
         if ended.refusal:
             refused = await self._test_all(scope, [(i, patterns[i]) for i in todo], b"", result.ended)
             return [i for i in todo if refused[i] is not None]
-        if tap.full and bounds.common_lines is None:
-            return todo
+        if tap.full:
+            rarer = partial(_rarer, scope, patterns, todo, bounds.common_lines)
+            return await self._off_loop(len(tap.data), rarer, tap.data)
         files = await self._off_loop(len(tap.data), _parse, tap.data)
         if any(file.named_binary for file in files):
             return todo
@@ -147,12 +144,8 @@ class Combined:
         if any(indices is None for indices in found.values()):
             # `[a` and `b]` are one valid class when they are joined: the pass has looked for something else.
             return [i for i in todo if found[i] is not None]
-        for i, indices in found.items():
-            if tap.full:
-                result.shares[i].common = len(indices or ()) > (bounds.common_lines or 0)
-            else:
-                result.shares[i].files = candidates.pick(indices or ())
-        return [i for i in todo if tap.full and not result.shares[i].common]
+        result.files.update({i: candidates.pick(indices or ()) for i, indices in found.items()})
+        return []
 
     async def _attribute(
         self, scope: Scope, patterns: Sequence[tuple[int, str]], candidates: Candidates, ended: Ended
@@ -219,18 +212,42 @@ def _add(total: Ended, one: Ended) -> None:
     total.max_rss_bytes = max(total.max_rss_bytes, one.max_rss_bytes)
 
 
-def _lines_with(text: bytes, lines: Sequence[bytes], needle: bytes) -> list[int]:
+def _rarer(
+    scope: Scope, patterns: Sequence[str], todo: list[int], common_lines: int | None, output: bytearray
+) -> list[int]:
+    """The patterns without the literals that fill the output so far; a count that takes names for lines will do."""
+    if common_lines is None:
+        return todo
+    fold = _fold if scope.ignore_case else bytes
+    text = fold(output)
+    return [
+        i
+        for i in todo
+        if not is_literal(patterns[i], scope.fixed) or text.count(fold(patterns[i].encode())) <= common_lines
+    ]
+
+
+def _joined(lines: Sequence[bytes]) -> bytes:
+    return b"".join([line + b"\n" for line in lines])
+
+
+def _starts(lines: Sequence[bytes]) -> list[int]:
+    """Where each line starts in the joined text, and where the text ends."""
+    return [0, *accumulate(len(line) + 1 for line in lines)]
+
+
+def _lines_with(text: bytes, starts: Sequence[int], needle: bytes) -> list[int]:
     """Indices of the lines that hold the needle, which has no line end: a search from hit to hit, not per line."""
-    starts = [0, *accumulate(len(line) + 1 for line in lines)]
     found: list[int] = []
-    at = text.find(needle) if lines else -1
+    at = text.find(needle)
     while 0 <= at < len(text):
         found.append(bisect_right(starts, at) - 1)
         at = text.find(needle, starts[found[-1] + 1])
     return found
 
 
-def _fold(text: bytes) -> bytes:
+def _fold(text: bytes | bytearray) -> bytes:
+    text = bytes(text)
     for letter, plain in _FOLDED:
         text = text.replace(letter, plain)
     return text.lower()

@@ -17,7 +17,7 @@ from fourfold_tools.model.output import GrepOutput
 from fourfold_tools.model.request import AnyStep, GrepStep, Reference
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
-from fourfold_tools.ops.combined import Bounds, Combined, Share, Shares
+from fourfold_tools.ops.combined import Bounds, Combined, Shares
 from fourfold_tools.ops.hits import (
     FileHits,
     Page,
@@ -38,9 +38,8 @@ from fourfold_tools.ops.workspace import Workspace
 _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
 # ripgrep uses every core by itself: two searches at once fill the gaps at their ends, more only crowd each other.
 _ALONE_AT_ONCE = 2
-# Bytes of combined output per pattern and line that one search may stop at, and per pattern where none stops.
-_BYTES_PER_LINE = 128
-_BYTES_PER_PATTERN = 65_536
+# Bytes of combined output, per pattern and mode, beyond which one search each is quicker than parting the lines.
+_BYTES_PER_PATTERN = {"content": 65_536, "files": 16_384, "count": 16_384}
 
 _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")
@@ -56,6 +55,26 @@ class _Printed:
     tap: Tap = field(default_factory=lambda: Tap(0))
     complete: bool = False
     ended: Ended = field(default_factory=Ended)
+
+
+class _Changed:
+    """Times of last change of files below a folder, each asked for once."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = os.fsencode(folder)
+        self._times_ns: dict[bytes, int] = {}
+
+    def newest_first(self, paths: Iterable[bytes]) -> list[str]:
+        """The files as they are shown; one that is gone by now counts as oldest."""
+        return [path for _, path in sorted((-self._time_ns(path), shown_path(path)) for path in paths)]
+
+    def _time_ns(self, path: bytes) -> int:
+        if path not in self._times_ns:
+            try:
+                self._times_ns[path] = os.stat(os.path.join(self._folder, path)).st_mtime_ns
+            except OSError:
+                self._times_ns[path] = 0
+        return self._times_ns[path]
 
 
 class GrepOp:
@@ -91,15 +110,16 @@ class GrepOp:
 
     async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
         if len(calls) == 1:
-            return [await self._alone(calls[0])]
+            return [await self._alone(calls[0], _Changed(self._workspace.cwd))]
+        changed = _Changed(self._workspace.cwd)
         shares = await self._combine(calls)
-        outcomes = await self._show_shares(calls, shares)
+        outcomes = await self._in_thread(self._show_shares, calls, shares, changed)
         limiter = anyio.CapacityLimiter(_ALONE_AT_ONCE)
 
         async def alone(i: int) -> None:
             async with limiter:
                 began = time.monotonic()
-                outcome = await self._alone(calls[i], common=shares.shares[i].common)
+                outcome = await self._alone(calls[i], changed)
                 outcomes[i] = replace(outcome, duration_s=time.monotonic() - began)
 
         async with anyio.create_task_group() as tasks:
@@ -109,12 +129,12 @@ class GrepOp:
         return [outcomes[i] for i in range(len(calls))]
 
     async def _combine(self, calls: Sequence[Call]) -> Shares:
-        """The shares of calls that differ in their patterns only; empty ones where the combined search fails.
+        """The shares of calls that differ in their patterns only; none where the combined search fails.
 
         What fails for all fails again in each call's own search, which then says so.
         """
         began = time.monotonic()
-        shares = Shares([Share() for _ in calls])
+        shares = Shares()
         with suppress(FourfoldError), anyio.move_on_after(min(call.deadline for call in calls) - began):
             scope = await self._scope(_step(calls[0].step))
             patterns = [literal(_step(call.step).pattern) for call in calls]
@@ -124,52 +144,42 @@ class GrepOp:
 
     def _bounds(self, step: GrepStep, patterns: int) -> Bounds:
         end = self._page(step).end
-        if step.mode != "content":
-            wanted, common_lines = patterns * _BYTES_PER_PATTERN, None
-        elif end is None:
-            wanted, common_lines = self._settings.max_combined_bytes, None
-        else:
-            common_lines = self._counted(end)
-            wanted = patterns * common_lines * _BYTES_PER_LINE
-        return Bounds(min(wanted, self._settings.max_combined_bytes), common_lines)
+        max_bytes = min(patterns * _BYTES_PER_PATTERN[step.mode], self._settings.max_combined_bytes)
+        return Bounds(max_bytes, self._counted(end) if step.mode == "content" and end is not None else None)
 
     def _counted(self, end: int) -> int:
         """Lines up to which a search that may stop at `end` goes on, so that its count is exact."""
         return max(end, self._settings.counted_lines)
 
-    async def _show_shares(self, calls: Sequence[Call], shares: Shares) -> dict[int, Outcome]:
+    def _show_shares(self, calls: Sequence[Call], shares: Shares, changed: _Changed) -> dict[int, Outcome]:
         """The outcomes of the calls that got a share, by index; each took its part of the common time."""
-        outputs: dict[int, GrepOutput] = {}
-        for i, share in enumerate(shares.shares):
-            if share.files is not None:
-                shown = await self._in_thread(self._show_share, _step(calls[i].step), share.files)
-                outputs[i] = shown
-        n = max(1, len(outputs))
+        n = max(1, len(shares.files))
         return {
             i: Outcome(
-                _with_unreadable(output, shares.ended),
+                _with_unreadable(self._show_share(_step(calls[i].step), files, changed), shares.ended),
                 duration_s=shares.duration_s / n,
                 cpu_s=shares.ended.cpu_s / n,
                 max_rss_bytes=shares.ended.max_rss_bytes,
             )
-            for i, output in outputs.items()
+            for i, files in shares.files.items()
         }
 
-    async def _alone(self, call: Call, *, common: bool = False) -> Outcome:
-        """Search for one pattern; common: it is known to have more lines than are counted."""
+    async def _alone(self, call: Call, changed: _Changed) -> Outcome:
         step = _step(call.step)
         printed = _Printed()
         try:
             with anyio.move_on_after(call.deadline - time.monotonic()):
-                await self._search(await self._scope(step), step, common, printed)
-                output = await self._in_thread(self._show, step, printed)
+                await self._search(await self._scope(step), step, printed)
+                output = await self._in_thread(self._show, step, printed, changed)
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
             return Outcome(Failure.of(exc))
         timed_out = TimedOut(f"timed out after {call.timeout_s:g} s")
-        return Outcome(replace(Failure.of(timed_out), output=self._show(step, printed) if printed.tap.data else None))
+        return Outcome(
+            replace(Failure.of(timed_out), output=self._show(step, printed, changed) if printed.tap.data else None)
+        )
 
-    async def _search(self, scope: Scope, step: GrepStep, common: bool, printed: _Printed) -> None:
+    async def _search(self, scope: Scope, step: GrepStep, printed: _Printed) -> None:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
 
         1. On all cores, in no order: most searches are over before they have printed much. Then all is known.
@@ -184,10 +194,9 @@ class GrepOp:
         if content:
             # A character is at most four bytes long, so what ripgrep leaves out is left out here too.
             form.append(f"--max-columns={4 * self._settings.max_line_chars + 8}")
-        if not common:
-            threads = ["-j1"] if scope.roots.lone_file else []
-            await self._run(scope, step, [*form, *threads], None if end is None else self._counted(end), printed)
-        if common or (printed.tap.full and not scope.roots.lone_file):
+        threads = ["-j1"] if scope.roots.lone_file else []
+        await self._run(scope, step, [*form, *threads], None if end is None else self._counted(end), printed)
+        if printed.tap.full and not scope.roots.lone_file:
             await self._run(scope, step, [*form, "--sort=path"], end, printed)
         printed.complete = not printed.tap.full
 
@@ -199,14 +208,14 @@ class GrepOp:
         if refusal := printed.ended.refusal:
             raise InvalidRequest(refusal)
 
-    def _show(self, step: GrepStep, printed: _Printed) -> GrepOutput:
+    def _show(self, step: GrepStep, printed: _Printed, changed: _Changed) -> GrepOutput:
         """The page of what was printed, with what stands below it."""
         page, data = self._page(step), bytes(printed.tap.data)
         if step.mode == "content":
             files = sorted(parse_lines(data), key=lambda file: path_order(file.path))
             output = content_page(files, page, complete=printed.complete, gaps=any(_context(step)))
         elif step.mode == "files":
-            output = files_page(self._newest_first(parse_names(data)), page)
+            output = files_page(changed.newest_first(parse_names(data)), page)
         else:
             counts = sorted(parse_counts(data), key=lambda count: path_order(count[0]))
             output = counts_page([(shown_path(path), n) for path, n in counts], page)
@@ -217,26 +226,15 @@ class GrepOp:
             output = replace(output, text=f"{output.text}\n\n{note}")
         return _with_unreadable(output, printed.ended) if printed.complete else output
 
-    def _show_share(self, step: GrepStep, files: Sequence[FileHits]) -> GrepOutput:
+    def _show_share(self, step: GrepStep, files: Sequence[FileHits], changed: _Changed) -> GrepOutput:
         """The page of a pattern's share of a combined search, the very page that its own search would show."""
         page = self._page(step)
         if step.mode == "files":
-            return files_page(self._newest_first([file.path for file in files]), page)
+            return files_page(changed.newest_first([file.path for file in files]), page)
         if step.mode == "count":
             return counts_page([(shown_path(file.path), file.count) for file in files if not file.note], page)
         complete = page.end is None or sum(file.count for file in files) <= self._counted(page.end)
         return content_page(files, page, complete=complete, gaps=False)
-
-    def _newest_first(self, paths: Iterable[bytes]) -> list[str]:
-        """The files as they are shown, by time of last change; one that is gone by now counts as oldest."""
-        dated: list[tuple[int, str]] = []
-        for path in paths:
-            try:
-                changed_ns = os.stat(os.path.join(os.fsencode(self._workspace.cwd), path)).st_mtime_ns
-            except OSError:
-                changed_ns = 0
-            dated.append((-changed_ns, shown_path(path)))
-        return [path for _, path in sorted(dated)]
 
     def _page(self, step: GrepStep) -> Page:
         limit = self._settings.head_limit if step.head_limit is None else step.head_limit

@@ -10,6 +10,8 @@ from fourfold_tools.ops.base import Call, Op, ResourceClass
 
 
 class Verdict(Protocol):
+    @property
+    def decision(self) -> str: ...
     def message(self, step: AnyStep) -> str | None:
         """Why the step does not run, None when it does."""
         ...
@@ -43,7 +45,14 @@ class GuardedOp:
         return self._op.host(step)
 
     async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
-        refusals = [self._rules.check(call.step, self._op.effects(call.step)).message(call.step) for call in calls]
+        refusals = [self._refusal(call) for call in calls]
         allowed = [call for call, refusal in zip(calls, refusals, strict=True) if refusal is None]
         outcomes = iter(await self._op.run(allowed) if allowed else ())
         return [next(outcomes) if refusal is None else Outcome(Failure("denied", refusal)) for refusal in refusals]
+
+    def _refusal(self, call: Call) -> str | None:
+        """Why a call does not run. What asks first runs once the user has allowed it; what is denied never does."""
+        verdict = self._rules.check(call.step, self._op.effects(call.step))
+        if verdict.decision == "ask" and call.approved:
+            return None
+        return verdict.message(call.step)

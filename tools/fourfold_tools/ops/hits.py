@@ -73,12 +73,17 @@ def parse_lines(output: bytes) -> list[FileHits]:
     first, *pieces = output.split(b"\0")
     path = _between(first, files)
     for piece in pieces:
-        text, end, rest = piece.partition(b"\n")
+        record, end, rest = piece.partition(b"\n")
         if not end:
             break
         if not files or files[-1].path != path:
             files.append(FileHits(path, []))
-        files[-1].lines.append(_line(text))
+        number, colon, text = record.partition(b":")
+        if colon and number.isdigit():
+            files[-1].lines.append(Line(int(number), "match", text))
+        else:
+            number, _, text = record.partition(b"-")
+            files[-1].lines.append(Line(int(number), "context", text))
         path = _between(rest, files) if b"\n" in rest else rest
     for file in files:
         if file.lines[-1].kind == "gap":
@@ -100,14 +105,6 @@ def _between(rest: bytes, files: list[FileHits]) -> bytes:
         else:
             break
     return rest
-
-
-def _line(record: bytes) -> Line:
-    number, colon, text = record.partition(b":")
-    if colon and number.isdigit():
-        return Line(int(number), "match", text)
-    number, _, text = record.partition(b"-")
-    return Line(int(number), "context", text)
 
 
 def parse_names(output: bytes) -> list[bytes]:

@@ -85,6 +85,14 @@ class Permissions:
         said = [s for s in self._now().sources if s.mode is not None]
         return min(said, key=lambda s: rank[s.file.scope]).mode if said else None
 
+    def summary(self) -> str:
+        """How many rules hold, where they stand and the client's starting mode, in one line."""
+        book = self._now()
+        files = [source.file.shown for source in book.sources if source.deny or source.ask or source.allow]
+        count = f"{len(book.deny)} deny, {len(book.ask)} ask, {len(book.allow)} allow"
+        rules = f"{count} in {', '.join(files)}" if files else "no rules"
+        return f"{rules}; mode {self.default_mode}" if self.default_mode else rules
+
     def additional_directories(self) -> tuple[str, ...]:
         """The absolute folders that the files add to the workspace; relative ones start at the project."""
         places = self._places
@@ -103,10 +111,6 @@ class Permissions:
             return Verdict("none")
         return _decide(book, uses(step, effects, self._workspace))
 
-    def refusal(self, step: AnyStep, effects: Effects) -> str | None:
-        """Why the step does not run, in one sentence; None when it does."""
-        return self.check(step, effects).message(step)
-
     def check_path(self, path: str) -> Verdict:
         """The verdict on reading one file, for what a step finds only while it runs."""
         return _decide(self._now(), [file_use(path, self._workspace)])
@@ -122,12 +126,11 @@ class Permissions:
         `--glob`. Those of ask rules are among them, because a listing has no way to ask; Read, Grep and Glob rules
         count for grep and glob alike.
         """
-        cwd = self._workspace.cwd
-        if self._workspace.relative(os.path.join(root, "")).startswith("/") and root != cwd:
-            # Outside its own folder ripgrep holds a glob against the whole path, and only from some `/` on.
-            globs = {"/**" + g if g.startswith("/") else g for p in self._unlisted(root) for g in p.globs("/")}
-        else:
-            globs = {g for p in self._unlisted(root) for g in p.globs(cwd)}
+        cwd, patterns = self._workspace.cwd, self._unlisted(root)
+        globs = {glob for p in patterns for glob in p.globs(cwd)}
+        if not os.path.join(root, "").startswith(os.path.join(cwd, "")):
+            # Outside the folder it runs in ripgrep holds a glob against the whole path, and only from some `/` on.
+            globs |= {"/**" + glob if glob.startswith("/") else glob for p in patterns for glob in p.globs("/")}
         return sorted(f"!{glob}" for glob in globs)
 
     def hides(self, root: str) -> Callable[[str], bool] | None:

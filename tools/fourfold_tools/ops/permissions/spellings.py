@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ _CARRIERS = {
 _FINDERS = {"find", "fd", "fdfind"}
 _RUNS_REST = re.compile(r"-(exec|execdir|ok|okdir|x|X|-exec|-exec-batch)")
 _SHELLS = {"ash", "bash", "dash", "ksh", "mksh", "sh", "zsh"}
+_STREAM = re.compile(r"/dev/(stdin|fd/)|/proc/")
 _SHELL_TEXT = re.compile(r"[\s;&|<>()$`]")
 # Words of all commands inside commands together; a text of 10,000 characters holds 5,000 of its own.
 _MAX_WORDS = 20_000
@@ -66,10 +68,10 @@ def _carried(commands: Sequence[SimpleCommand]) -> list[SimpleCommand]:
     be read or lies beyond it stands as a command of which nothing is known.
     """
     found: dict[SimpleCommand, None] = {}
-    todo = list(commands)
+    todo = deque(commands)
     words = 0
     while todo:
-        command = todo.pop()
+        command = todo.popleft()
         if command in found:
             continue
         found[command] = None
@@ -120,10 +122,12 @@ def _scripts(command: SimpleCommand) -> Iterator[str]:
 
 
 def _reads_unknown_script(command: SimpleCommand) -> bool:
-    """Whether a shell takes its text from standard input or from a value that only running it would tell."""
+    """Whether a shell takes its text from a stream or from a value that only running it would tell."""
     name, rest = program(command), command.words[1:]
     if name == "eval":
         return bool(rest) and inline_script(command) is None
+    if name in _SHELLS | {"source", "."} and any(w.stream or _STREAM.match(w.text or "") for w in rest):
+        return True
     if name not in _SHELLS or any(word.text in {"--version", "--help"} for word in rest):
         return False
     options = [word.text or "" for word in rest if (word.text or "").startswith(("-", "+"))]

@@ -20,6 +20,7 @@ _READ = ("Read", "NotebookRead")
 _WRITE = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 # Files that one shell wildcard is looked up for; beyond them the wildcard itself is judged, not each file.
 _MAX_EXPANDED = 10_000
+_MAX_FOLDERS = 20  # from which the words of one command are looked up
 _SHELL_CODE = re.compile(r"BASH_ENV|ENV|BASH_FUNC_.*")  # variables that a starting shell runs or defines commands by
 
 
@@ -94,15 +95,14 @@ def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Ite
     yield CommandUse(found)
     cwd = workspace.absolute((_strings(step.cwd) or ["."])[0])
     given = [*_strings(step.args), *_strings(list((step.env or {}).values()))]
-    words = [text for word in found.words for text in _texts(word, cwd)]
-    files = set(_existing([*given, *words], cwd))
-    places = [cwd.removeprefix(workspace.cwd), *map(os.path.realpath, files)]
+    words = [*_rough_words(step.command, cwd), *(text for word in found.words for text in _texts(word, cwd))]
+    places = [cwd.removeprefix(workspace.cwd), *_existing([*given, *words], cwd)]
     said = "\n".join([step.command, *places, *words, *given, *step.reads, *step.writes])
     for pattern in sorted(effects.reads):
         yield from _pattern_uses(pattern, said, cwd, FileUse(_READ, ()))
     for pattern in sorted(effects.writes):
         yield from _pattern_uses(pattern, said, cwd, FileUse(_WRITE, (), guards=_READ))
-    for path in sorted(set(_existing(given, cwd)) if effects.known else files):
+    for path in sorted(_named_files(given if effects.known else [*given, *words], cwd)):
         yield FileUse(_READ, _both(path), tree=True, bare=False)
     for end in () if effects.known else filter(None, map(_known_end, found.words)):
         yield FileUse(_READ, (os.path.normpath(cwd + end),), tree=True, bare=False, certain=False)
@@ -126,6 +126,12 @@ def _pattern_uses(pattern: str, said: str, cwd: str, use: FileUse) -> Iterator[F
         yield from (replace(use, paths=_both(path)) for path in _expanded(pattern))
 
 
+def _rough_words(command: str, cwd: str) -> list[str]:
+    """The text cut at whatever may end a word: all there is of a text that cannot be read, or of a loop's list."""
+    cut = re.split(r"[\s;&|<>()`]+", re.sub(r"[\\'\"]", "", command))
+    return [text for word in cut for text in (_expanded(os.path.join(cwd, word)) if is_wild(word) else [word])]
+
+
 def _texts(word: Word, cwd: str) -> list[str]:
     """The paths that a word may be, `$HOME`, `$PWD` and wildcards worked out; none where it cannot be known."""
     text = word.text
@@ -144,8 +150,20 @@ def _known_end(word: Word) -> str | None:
     return found[1] if found and word.text is None else None
 
 
-def _existing(texts: Iterable[str], cwd: str) -> Iterator[str]:
+def _named_files(texts: Sequence[str], cwd: str) -> set[str]:
+    """The files that texts name from `cwd`, or from a folder named as well (`cd src && tool f`, `tar -C src f`)."""
+    found: set[str] = set()
+    folders = [cwd]
+    for folder in folders:  # grows on the way
+        new = _existing(texts, folder) - found
+        found |= new
+        folders += [path for path in sorted(new) if os.path.isdir(path)][: _MAX_FOLDERS - len(folders)]
+    return found
+
+
+def _existing(texts: Iterable[str], folder: str) -> set[str]:
     """The files that texts name: as they stand, behind an option, a key and `=`, a host and `:`, curl's `@`."""
+    found: set[str] = set()
     for text in texts:
         forms = {
             text,
@@ -155,9 +173,10 @@ def _existing(texts: Iterable[str], cwd: str) -> Iterator[str]:
             text.removeprefix("file://"),
         }
         for form in forms | ({text[2:]} if text.startswith("-") else set[str]()):
-            path = os.path.normpath(os.path.join(cwd, os.path.expanduser(form)))
+            path = os.path.join(folder, os.path.expanduser(form))
             if form and "\0" not in form and os.path.lexists(path):
-                yield path
+                found |= {os.path.normpath(path), os.path.realpath(path)}  # they differ where `..` follows a link
+    return found
 
 
 def _expanded(pattern: str) -> list[str]:
