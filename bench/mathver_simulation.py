@@ -396,19 +396,19 @@ class Tally:
     """Counts over workloads of one kind; mutable."""
 
     workloads: int = 0
-    states: dict[str, int] = field(default_factory=dict)
+    states: dict[str, int] = field(default_factory=dict[str, int])
     wrong: int = 0
     intervals: int = 0
     too_high: int = 0
     too_low: int = 0
     quality_wrong: int = 0
-    widths: list[float] = field(default_factory=list)
+    widths: list[float] = field(default_factory=list[float])
 
-    def add(self, load: Workload, found: MathVer) -> None:
+    def add(self, load: Workload, wall_s: float, found: MathVer) -> None:
         self.workloads += 1
         time, quality = found.time, found.quality
         self.states[time.verdict.state] = self.states.get(time.verdict.state, 0) + 1
-        truth = sum(t.alone_s for t in load.tasks) * load.weather.mean / time.parallel_s
+        truth = sum(t.alone_s for t in load.tasks) * load.weather.mean / wall_s
         high = low = False
         if time.ci95:
             self.intervals += 1
@@ -473,7 +473,7 @@ def main() -> int:
             for _ in range(options.per_kind):
                 load = KINDS[name](rng)
                 record, pairs = simulate(load, rng.randrange(2**32))
-                tally.add(load, verify_run(record, pairs, "sampled", rng.randrange(2**32)))
+                tally.add(load, record.wall_s, verify_run(record, pairs, "sampled", rng.randrange(2**32)))
     whole = Tally()
     for tally in tallies.values():
         whole.merge(tally)

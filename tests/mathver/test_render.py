@@ -35,7 +35,8 @@ counts = missing | st.integers(0, 10**7)
 lines = st.one_of(
     st.builds(TimeLine, levels, times, times, missing | st.integers(-99, 10**5), states),
     st.builds(ResourceLine, levels, percents, percents, st.sampled_from(get_args(Optimization)), states),
-    st.builds(QualityLine, levels, shares, shares, shares, st.booleans(), states),
+    st.builds(QualityLine, levels, shares, shares, shares, st.just(False), states),
+    st.builds(QualityLine, levels, shares, shares, st.just(2.0), st.just(True), states),
     st.builds(ContextLine, levels, counts, counts, counts, states),
 )
 

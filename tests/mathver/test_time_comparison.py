@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mathver_runs import STEP, chain, computing, pair_of, pairs, run, steps
+from mathver_runs import STEP, chain, computing, jitter, pair_of, pairs, run, steps
 
 from fourfold_tools.mathver.records import History, Load, Pair, RunRecord
 from fourfold_tools.mathver.report import verify_run
@@ -201,3 +201,14 @@ def test_skipped_steps_are_no_part_of_the_comparison() -> None:
     made = [*steps(16), replace(STEP, id="later", state="skipped", started_s=None, duration_s=None, cpu_s=None)]
     found = time_of(run(made, max_parallel=16), pairs(made[:16]))
     assert (found.n, found.verdict.state) == (16, "VALID")
+
+
+def test_losing_the_run_alone_that_raised_a_doubt_does_not_end_the_doubt() -> None:
+    made = [replace(s, cpu_s=0.01) for s in steps(10)]
+    kept = [pair_of(s, 0.2 * jitter(i), i) for i, s in enumerate(made[1:])]
+    doubt = pair_of(made[0], 6.0, 9)
+    record = run(made, wall_s=1.5, chosen=tuple(s.id for s in made))
+    assert time_of(record, [*kept, doubt]).verdict.state == "UNVERIFIED"
+    assert time_of(record, kept).verdict.state == "UNVERIFIED"
+    # Nobody wrote down what was drawn: then the loss cannot be seen.
+    assert time_of(replace(record, chosen=None), kept).verdict.state == "VALID"

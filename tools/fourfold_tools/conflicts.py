@@ -22,22 +22,22 @@ def conflict_edges(ids: Sequence[str], order: Sequence[int], effects: Sequence[E
     """
     edges: list[Edge] = []
     open_: dict[Effects, list[int]] = {}
-    writers: set[Effects] = set()
+    writers: dict[Effects, None] = {}  # the classes of open_ that write
     for v in order:
         mine = effects[v]
         if not mine.known or not (mine.reads or mine.writes):
             continue
-        for theirs in list(open_) if mine.writes else [w for w in open_ if w in writers]:
+        for theirs in list(open_ if mine.writes else writers):
             found = _conflict(theirs, mine)
             if found is None:
                 continue
             edges += [Edge(u, v, "conflict", _reason(found, ids[u], ids[v])) for u in open_[theirs]]
             if _covers(mine, theirs):
                 del open_[theirs]
-                writers.discard(theirs)
+                writers.pop(theirs, None)
         open_.setdefault(mine, []).append(v)
         if mine.writes:
-            writers.add(mine)
+            writers[mine] = None
     return edges
 
 

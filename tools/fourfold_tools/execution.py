@@ -13,7 +13,7 @@ import anyio
 
 from fourfold_tools.answer.files import write_files
 from fourfold_tools.answer.report import Delivered, RunReport
-from fourfold_tools.answer.structured import render_json, run_data
+from fourfold_tools.answer.structured import head_data, render_json
 from fourfold_tools.answer.text import render_text
 from fourfold_tools.answer.title import title
 from fourfold_tools.caller import Caller, Reply, Report
@@ -21,7 +21,7 @@ from fourfold_tools.context.signals import Signal
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Work
-from fourfold_tools.handoffs.write import write_handoff
+from fourfold_tools.handoffs.write import new_id, write_handoff
 from fourfold_tools.hook import approved_steps
 from fourfold_tools.mathver.report import MathVer
 from fourfold_tools.model.output import Json
@@ -65,6 +65,7 @@ class Execution:
         self._budget = budget
         self._usage = Usage()
         self._load: LoadLog | None = None
+        self._handoff: str | None = None
         self._began = time.time()
         self._cpu_s = 0.0
 
@@ -100,7 +101,7 @@ class Execution:
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):
                 finished = self._report(journal, scheduler, self._unverified(scheduler))
-                await journal.close("cancelled", _stored(finished))
+                await journal.close("cancelled", _stored(finished, 0))
             raise
         finally:
             del self._runtime.active[journal.run]
@@ -141,13 +142,13 @@ class Execution:
         """Above 95 %: the work is kept as a run that never started, and handed over; one line says where."""
         journal = self._rest.journal or await self._begin()
         await journal.close("cancelled", {"refused": "context", "context": self._usage.data()})
-        written = await write_handoff(self._runtime, self._usage)
+        name = new_id()
+        await write_handoff(self._runtime, self._usage, name)
         line = (
-            f"context: {self._usage.text()}: no new work above 95 %; handoff {written.id} is written and holds this "
+            f"context: {self._usage.text()}: no new work above 95 %; handoff {name} is written and holds this "
             f"batch as run {journal.run}; load it in a new conversation, or say force: true"
         )
-        told = self._usage.announcement
-        signals = [replace(told, action=f"load {written.id} in a new conversation").line()] if told else []
+        signals = [_handed_over(told, name).line()] if (told := self._usage.announcement) else []
         return Reply(blocks=(line, *signals), all_ok=False)
 
     def _scheduler(self, journal: RunJournal) -> Scheduler:
@@ -178,6 +179,8 @@ class Execution:
         )
 
     async def _answer(self, journal: RunJournal, scheduler: Scheduler) -> Reply:
+        if self._usage.announcement and not self._usage.allow(1).new_work:
+            self._handoff = new_id()
         report = self._report(journal, scheduler, await self._verified(journal, scheduler))
         budget = min(
             self._budget, max(self._runtime.settings.batch.min_tokens, self._usage.budget_tokens(self._budget))
@@ -193,7 +196,9 @@ class Execution:
         else:
             answer = render_text(report, budget, spill)
         unwritten = await write_files(answer.cuts)
-        unstored = await journal.close("done", _stored(report))
+        unstored = await journal.close("done", _stored(report, answer.tokens))
+        if self._handoff is not None:
+            await write_handoff(self._runtime, self._usage, self._handoff)
         await self._runtime.timings.learn(self._prepared.steps, report.results)
         late = [_store_signal(problem) for problem in (unwritten, unstored) if problem]
         blocks = (*answer.blocks, *(signal.line() for signal in late)) if answer.blocks else ()
@@ -247,7 +252,9 @@ class Execution:
     def _report(
         self, journal: RunJournal, scheduler: Scheduler, verdict: Callable[[Delivered], MathVer]
     ) -> RunReport:
-        signals = [self._usage.announcement] if self._usage.announcement else []
+        signals = [told] if (told := self._usage.announcement) else []
+        if self._handoff is not None:
+            signals = [_handed_over(signal, self._handoff) for signal in signals]
         for key in scheduler.narrowed:
             reason = "steps failed for want of shared things"
             signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))
@@ -272,11 +279,15 @@ def _priced(found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivere
     return lambda cost: with_tokens(found, ok, cost.tokens, cost.bodies, calls, cost.cut)
 
 
-def _stored(report: RunReport) -> dict[str, Any]:
+def _stored(report: RunReport, delivered: int) -> dict[str, Any]:
     """What the store keeps of a run beside its steps."""
-    data = run_data(report)
+    data = head_data(report, Delivered(delivered, delivered, 0))
     del data["steps"]
     return data
+
+
+def _handed_over(signal: Signal, name: str) -> Signal:
+    return replace(signal, action=f"handoff {name} is written; load it in a new conversation")
 
 
 def _store_signal(problem: str) -> Signal:

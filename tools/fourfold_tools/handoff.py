@@ -13,7 +13,7 @@ from fourfold_tools.caller import NOBODY, Caller, Reply
 from fourfold_tools.errors import Fault, InvalidRequest, NotFound
 from fourfold_tools.handoffs.disk import changes
 from fourfold_tools.handoffs.document import Handoff
-from fourfold_tools.handoffs.write import write_handoff
+from fourfold_tools.handoffs.write import new_id, write_handoff
 from fourfold_tools.model.output import Json
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
@@ -38,7 +38,7 @@ async def handoff(runtime: Runtime, request: HandoffRequest, caller: Caller = NO
     """
     if request.action == "write":
         usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
-        written = await write_handoff(runtime, usage)
+        written = await write_handoff(runtime, usage, new_id())
         return Reply(blocks=(f"handoff {written.id} written\n\n{written.markdown()}",), structured=written.data())
     if request.action == "list":
         rows = await anyio.to_thread.run_sync(partial(_listed, runtime.state / "handoffs", runtime.workspace.cwd))

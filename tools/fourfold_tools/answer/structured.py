@@ -20,10 +20,10 @@ _RESERVE = 40  # tokens per entry for what cutting adds (flags, a path)
 def run_data(report: RunReport) -> dict[str, Json]:
     """The whole run, nothing cut: what the resource `fourfold://runs/{run}` holds."""
     whole = sum(_output_cost(result) for result in report.results)
-    return {**_frame(report, Delivered(whole, whole, 0)), "steps": entries(report.results)}
+    return {**head_data(report, Delivered(whole, whole, 0)), "steps": entries(report.results)}
 
 
-def _frame(report: RunReport, delivered: Delivered) -> dict[str, Json]:
+def head_data(report: RunReport, delivered: Delivered) -> dict[str, Json]:
     """Everything but the steps."""
     return {
         "run": report.run,
@@ -66,7 +66,7 @@ def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
 
 def _small_frame(report: RunReport, delivered: Delivered, budget: int) -> dict[str, Json]:
     """The frame; under a small budget the verification object is its lines and state, the rest is in the resource."""
-    frame = _frame(report, delivered)
+    frame = head_data(report, delivered)
     if budget < _LEAST_FOR_OBJECT:
         frame["mathver"] = {"state": frame["mathver"]["state"], "lines": frame["mathver"]["lines"]}
     return frame

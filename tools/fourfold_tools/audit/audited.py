@@ -105,10 +105,10 @@ def audit_file(entries: Entries, classify: Classify) -> list[Audited]:
 
 
 def transcripts(path: Path) -> list[Path]:
-    """The file itself, or every `*.jsonl` at and below a folder, in order; links to folders are not followed."""
+    """The file itself, or every `*.jsonl` at and below a folder, a conversation before those of its subagents."""
     if not path.is_dir():
         return [path]
-    return sorted(found for found in path.rglob("*.jsonl") if found.is_file())
+    return sorted((f for f in path.rglob("*.jsonl") if f.is_file()), key=lambda file: file.with_suffix("").parts)
 
 
 def _finding(group: Group, rate: float | None, home: str) -> Finding:

@@ -1,7 +1,7 @@
 """A token estimate: what a text will cost the caller's model, without a tokenizer."""
 
 import math
-from pathlib import PurePosixPath
+import os
 from typing import Literal
 
 Kind = Literal["prose", "code", "data", "hex"]
@@ -28,7 +28,7 @@ def kind_of(op: str, path: str = "") -> Kind:
     """The kind of text an op gives: by the suffix of the file read, else by what the op usually prints."""
     if op != "read":
         return _BY_OP.get(op, "code")
-    suffix = PurePosixPath(path).suffix.lower()
+    suffix = os.path.splitext(path)[1].lower()
     if suffix in _HEX:
         return "hex"
     if suffix in _DATA:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
-from fourfold_tools.deployment.dependencies import dependency_graph
+from fourfold_tools.deployment.dependencies import SHARED_WRITE, dependency_graph
 from fourfold_tools.deployment.overlaps import Overlaps
 from fourfold_tools.deployment.schedule import schedule
 from fourfold_tools.deployment.tasks import Task, covering
@@ -70,7 +70,7 @@ def _knots(graph: Graph) -> list[list[int]]:
     """Tasks joined by edges that stand only because both write, as connected sets."""
     near: dict[int, set[int]] = {}
     for edge in graph.edges:
-        if edge.kind == "conflict" and edge.reason.startswith("both write"):
+        if edge.kind == "conflict" and edge.reason.startswith(SHARED_WRITE):
             near.setdefault(edge.before, set()).add(edge.after)
             near.setdefault(edge.after, set()).add(edge.before)
     out: list[list[int]] = []

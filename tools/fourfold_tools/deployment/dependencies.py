@@ -7,6 +7,9 @@ from fourfold_tools.deployment.overlaps import Overlaps
 from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.graph import Edge, Graph, check_ids
 
+# How the reason of an edge begins that stands only because both tasks write the same place.
+SHARED_WRITE = "both write"
+
 
 @dataclass(slots=True)
 class _Meeting:
@@ -182,7 +185,7 @@ def _edge(tasks: Sequence[Task], a: int, b: int, met: _Meeting) -> Edge:
     if met.both:
         mine, theirs = met.both if a < b else met.both[::-1]
         place = _place(_said(first, mine), _said(second, theirs))
-        return Edge(a, b, "conflict", f"both write: {place}")
+        return Edge(a, b, "conflict", f"{SHARED_WRITE}: {place}")
     assert against is not None
     place = _place(_said(first, against[1]), _said(second, against[0]))
     return Edge(a, b, "conflict", f"{first.id} must have read before {second.id} writes: {place}")

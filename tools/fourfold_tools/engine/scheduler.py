@@ -287,7 +287,7 @@ class Scheduler:
     def _call(self, unit: Unit) -> Call:
         timeout = unit.step.timeout_s or self._work.timeouts[unit.step.op]
         timeout = max(0.001, min(timeout, self._work.deadline_s - self.now_s()))
-        spill = self._work.spill / f"{unit.id}.txt"
+        spill = self._work.spill / f"{unit.id}.txt" if unit.keys[0] == "process" else self._work.spill
         approved = unit.index in self._work.approved
         return Call(unit.id, unit.step, timeout, time.monotonic() + timeout, spill, approved=approved)
 

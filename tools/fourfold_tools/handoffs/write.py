@@ -28,7 +28,12 @@ _FILES = 60  # files whose state is kept
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-async def write_handoff(runtime: Runtime, usage: Usage) -> Handoff:
+def new_id() -> str:
+    """An id that no handoff has, as good as certainly."""
+    return "h-" + "".join(secrets.choice(_ALPHABET) for _ in range(4))
+
+
+async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     """Gather what the store knows of the caller's conversation and write it as JSON and Markdown.
 
     Without a known conversation the runs of this folder stand for it.
@@ -39,14 +44,14 @@ async def write_handoff(runtime: Runtime, usage: Usage) -> Handoff:
         goal = await anyio.to_thread.run_sync(first_user_message, usage.conversation.path)
     recent = await runtime.runs.recent(_RUNS, conversation)
     whole = [await runtime.runs.get(run.id) for run in recent if run.cwd == runtime.workspace.cwd]
-    handoff = await anyio.to_thread.run_sync(partial(_gather, runtime, conversation, goal or "", whole))
+    handoff = await anyio.to_thread.run_sync(partial(_gather, runtime, name, conversation, goal or "", whole))
     await anyio.to_thread.run_sync(partial(_save, runtime.state / "handoffs", handoff))
     with suppress(StoreBusy):
         await runtime.database.use(partial(_note, handoff=handoff, folder=runtime.state / "handoffs"))
     return handoff
 
 
-def _gather(runtime: Runtime, conversation: str, goal: str, runs: list[StoredRun]) -> Handoff:
+def _gather(runtime: Runtime, name: str, conversation: str, goal: str, runs: list[StoredRun]) -> Handoff:
     done: list[str] = []
     in_flight: list[str] = []
     not_started: list[str] = []
@@ -74,7 +79,7 @@ def _gather(runtime: Runtime, conversation: str, goal: str, runs: list[StoredRun
     head, changed = repository(runtime.workspace.cwd)
     return fitted(
         Handoff(
-            id="h-" + "".join(secrets.choice(_ALPHABET) for _ in range(4)),
+            id=name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             conversation=conversation,
             cwd=runtime.workspace.cwd,

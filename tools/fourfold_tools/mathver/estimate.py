@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import exp, log, sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 
 from fourfold_tools.mathver.metrics import effective_size
 from fourfold_tools.mathver.student import Z95, satterthwaite, t_quantile
@@ -15,6 +15,8 @@ REPLICATES = 2000
 # A stratum with more pairs is resampled in this many random groups; it bounds the time, not the coverage.
 _MAX_GROUPS = 200
 _MAX_CORRELATION = 0.8
+# Below so many degrees of freedom a stratum's own variance is not trusted to be small.
+_FEW = 8
 # On the log scale an end farther out than this says no more (a factor of 5e21) and would overflow.
 _UNKNOWN = 50.0
 
@@ -157,19 +159,37 @@ def _groups(points: list[complex], rng: random.Random) -> list[complex]:
 
 def _log_half_width(samples: Sequence[Sample], value: float) -> float:
     """Half the width of the log-ratio interval of the whole sum, on the log scale."""
+    scatter = _variances([[x for _, x in _residuals(s)] for s in samples], fitted=1)
+    noise = _variances([[x for _, x in _drift(s)] for s in samples], fitted=0)
     parts: list[tuple[float, float]] = []
-    for sample in samples:
-        ratios = [log(r.mean / r.known) for r in sample.readings]
-        share = sample.total / value
-        measured = sum(r.mean for r in sample.readings) / value
+    for sample, (spread, free), (drift, free_twice) in zip(samples, scatter, noise, strict=True):
         # Kish's size by the run's seconds, which weigh the ratios.
         size = effective_size([r.known for r in sample.readings])
-        if len(ratios) > 1:
-            parts.append((sample.open_share * (share * stdev(ratios)) ** 2 / size, len(ratios) - 1))
+        share = sample.total / value
+        parts.append((sample.open_share * share * share * spread / size, free))
         if sample.repeated:
-            spread = fmean([log(r.value / r.repeat) ** 2 for r in sample.readings if r.repeat]) / 4
-            parts.append((measured * measured * spread / size, len(ratios)))
+            measured = sum(r.mean for r in sample.readings) / value
+            # The mean of two runs has half the variance of one, and their difference twice.
+            parts.append((measured * measured * drift / 4 / size, free_twice))
+    parts = [(v, free) for v, free in parts if v > 0]
     return t_quantile(0.975, round(satterthwaite(parts), 2)) * sqrt(sum(v for v, _ in parts))
+
+
+def _variances(strata: Sequence[list[float]], fitted: int) -> list[tuple[float, float]]:
+    """The variance of each stratum's errors with its degrees of freedom; `fitted` means were taken off.
+
+    A stratum of few errors may look quiet by luck; it is given the variance of all strata where that is larger.
+    """
+    squares = [sum(e * e for e in errors) for errors in strata]
+    freedom = [max(0, len(errors) - fitted) for errors in strata]
+    all_free = sum(freedom)
+    pooled = sum(squares) / all_free if all_free else 0.0
+    out: list[tuple[float, float]] = []
+    for square, free in zip(squares, freedom, strict=True):
+        own = square / free if free else 0.0
+        few = free < _FEW and own < pooled
+        out.append((pooled, all_free) if few else (own, max(1, free)))
+    return out
 
 
 def _inflation(samples: Sequence[Sample]) -> float:

@@ -11,6 +11,8 @@ from fourfold_tools.mathver.sampling import MIN_SAMPLE
 
 # Share of the sequential time that may be known by bounds alone.
 MAX_BOUNDED = 0.2
+# Seconds below which a time, of the clock or of the processor, is no measurement.
+CLOCK_S = 1e-6
 
 Standing = Literal["measured", "sampled", "bounded"]
 
@@ -119,7 +121,7 @@ def _why_excluded(step: StepRecord, pair: Pair | None) -> str | None:
         return "its inputs changed between the runs"
     if pair.par_ok != pair.seq_ok:
         return "succeeded in one run and failed in the other"
-    if min(pair.par_s, pair.seq_s, pair.seq_s if pair.seq2_s is None else pair.seq2_s) <= 0:
+    if min(pair.par_s, pair.seq_s, pair.seq_s if pair.seq2_s is None else pair.seq2_s) < CLOCK_S:
         return "was too short for the clock"
     return None
 

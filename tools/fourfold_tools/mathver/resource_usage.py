@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fourfold_tools.mathver import metrics
 from fourfold_tools.mathver.checks import Check, Verdict, judge
 from fourfold_tools.mathver.estimate import Reading, Sample, estimate_total
-from fourfold_tools.mathver.evidence import Evidence
+from fourfold_tools.mathver.evidence import CLOCK_S, Evidence
 from fourfold_tools.mathver.figures import figure, pair
 from fourfold_tools.mathver.records import Load, Pair, RunRecord
 from fourfold_tools.mathver.render import Optimization
@@ -155,7 +155,7 @@ def _inflation(pairs: Sequence[Pair], seed: int) -> _Inflation | None:
     readings = [
         Reading(p.seq_cpu_s, p.par_cpu_s, None, p.order)
         for p in pairs
-        if p.seq_cpu_s is not None and p.par_cpu_s is not None and p.seq_cpu_s > 0 and p.par_cpu_s > 0
+        if p.seq_cpu_s is not None and p.par_cpu_s is not None and min(p.seq_cpu_s, p.par_cpu_s) >= CLOCK_S
     ]
     if len(readings) < 2:
         return None

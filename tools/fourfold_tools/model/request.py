@@ -130,7 +130,6 @@ class BatchOptions(_Frozen):
     deadline_s: Seconds | None = None
     verify: Literal["off", "sample", "full"] = "off"
     on_error: Literal["continue", "stop"] = "continue"
-    unknown: Literal["parallel", "barrier"] = "parallel"
     dry_run: StrictBool = False
     format: Literal["text", "json"] = "text"
     force: StrictBool = False
@@ -140,6 +139,7 @@ class BatchRequest(BatchOptions):
     """`batch`: any steps, or the rest of a stored run."""
 
     steps: Annotated[list[Step], Field(min_length=1)] | None = None
+    unknown: Literal["parallel", "barrier"] = "parallel"
     resume: Name | None = None
     retry_unknown: StrictBool = False
 

@@ -21,7 +21,7 @@ class Call:
     the work then and gives a `timed_out` failure with what it has. deadline: the same bound on time.monotonic().
     approved: the user has seen and allowed these very arguments.
     fresh: nothing may come from a cache of results (a run alone, for verification).
-    spill: where the op may stream an output too large to hold; it makes the parents when it first writes.
+    spill: the file that a command's output may be streamed to; it makes the parents when it first writes.
     """
 
     id: str

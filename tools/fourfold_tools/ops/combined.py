@@ -108,7 +108,7 @@ class Combined:
         """A share for each pattern of a search without context and not across lines.
 
         Raises:
-            Unsupported, Contention: there is no ripgrep; out of processes.
+            Unsupported, Contention: there is no ripgrep; out of processes, or it was killed.
         """
         result = Shares()
         todo = [i for i, pattern in enumerate(patterns) if can_join(pattern, fixed=scope.fixed)]
@@ -128,7 +128,7 @@ class Combined:
     ) -> list[int]:
         """Search for the patterns `todo` at once; gives those that another pass may settle, all of them: none can."""
         tap = Tap(bounds.max_bytes)
-        ended = await self._ripgrep.search(scope, [patterns[i] for i in todo], ("--line-number",), tap)
+        ended = await self._ripgrep.search(scope, [patterns[i] for i in todo], ("--line-number", *tap.per_file), tap)
         _add(result.ended, ended)
         if ended.refusal:
             refused = await self._test_all(scope, [(i, patterns[i]) for i in todo], b"", result.ended)

@@ -36,6 +36,8 @@ from fourfold_tools.ops.roots import search_roots, tree_patterns
 from fourfold_tools.ops.workspace import Workspace
 
 _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
+# Bytes that a search without an order may print; beyond, it would keep whole files' lines back in its own memory.
+_QUICK_BYTES = 1_048_576
 # ripgrep uses every core by itself: two searches at once fill the gaps at their ends, more only crowd each other.
 _ALONE_AT_ONCE = 2
 # Bytes of combined output, per pattern and mode, beyond which one search each is quicker than parting the lines.
@@ -182,28 +184,28 @@ class GrepOp:
     async def _search(self, scope: Scope, step: GrepStep, printed: _Printed) -> None:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
 
-        1. On all cores, in no order: most searches are over before they have printed much. Then all is known.
-        2. Where there is too much: ordered by path, on one core, until the page is full.
+        1. On all cores, in no order, unless there is but one file: most searches are over before they have printed
+           much. Then all is known.
+        2. Where there is too much: on one core, ordered by path, until enough was read.
 
         Raises:
             InvalidRequest: ripgrep refuses the pattern, glob or type.
         """
+        page, form = self._page(step), [_FORMS[step.mode]]
         content = step.mode == "content"
-        end = self._page(step).end if content else None
-        form = [_FORMS[step.mode]]
+        max_lines = None if page.end is None or not content else self._counted(page.end)
         if content:
             # A character is at most four bytes long, so what ripgrep leaves out is left out here too.
-            form.append(f"--max-columns={4 * self._settings.max_line_chars + 8}")
-        threads = ["-j1"] if scope.roots.lone_file else []
-        await self._run(scope, step, [*form, *threads], None if end is None else self._counted(end), printed)
-        if printed.tap.full and not scope.roots.lone_file:
-            await self._run(scope, step, [*form, "--sort=path"], end, printed)
+            form.append(f"--max-columns={4 * page.max_line_chars + 8}")
+        if not scope.roots.lone_file:
+            printed.tap = Tap(min(_QUICK_BYTES, self._settings.max_combined_bytes), max_lines)
+            await self._run(scope, step, [*form, *(printed.tap.per_file if content else [])], printed)
+        if scope.roots.lone_file or printed.tap.full:
+            printed.tap = Tap(self._settings.max_combined_bytes, max_lines)
+            await self._run(scope, step, [*form, "--sort=path"], printed)
         printed.complete = not printed.tap.full
 
-    async def _run(
-        self, scope: Scope, step: GrepStep, form: Sequence[str], max_lines: int | None, printed: _Printed
-    ) -> None:
-        printed.tap = Tap(self._settings.max_combined_bytes, max_lines)
+    async def _run(self, scope: Scope, step: GrepStep, form: Sequence[str], printed: _Printed) -> None:
         printed.ended = await self._ripgrep.search(scope, [literal(step.pattern)], form, printed.tap)
         if refusal := printed.ended.refusal:
             raise InvalidRequest(refusal)

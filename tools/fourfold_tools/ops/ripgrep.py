@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import anyio
 
-from fourfold_tools.errors import InvalidRequest, Unsupported
+from fourfold_tools.errors import Contention, InvalidRequest, Unsupported
 from fourfold_tools.ops.process import Spawner, read_some
 from fourfold_tools.ops.roots import Roots
 
@@ -21,6 +21,8 @@ _MAX_ROOT_BYTES = 131_072
 # Bytes of patterns of one run; Linux takes 128 KiB in one argument.
 MAX_PATTERN_BYTES = 65_536
 _MAX_ERROR_BYTES = 65_536
+_KNOWN_CODES = {0, 1, 2}  # something matched, nothing did, something could not be read or understood
+_MIN_RECORD_BYTES = 7  # `./a NUL 1 : LF`
 
 
 @lru_cache(maxsize=1)
@@ -90,6 +92,15 @@ class Tap:
     full: bool = False
     cut: bool = False
 
+    @property
+    def per_file(self) -> list[str]:
+        """An option that ends the search of a file whose lines alone fill the tap.
+
+        Searching on several cores, ripgrep prints a file's lines when it has them all.
+        """
+        lines = self.max_bytes // _MIN_RECORD_BYTES
+        return [f"--max-count={min(lines, lines if self.max_lines is None else self.max_lines) + 1}"]
+
     def feed(self, chunk: bytes) -> bool:
         """Take what came; false when it is enough."""
         self.data += chunk
@@ -140,7 +151,7 @@ class Ripgrep:
 
         Raises:
             InvalidRequest: a pattern, glob or type that no command line can carry.
-            Unsupported, Contention: there is no ripgrep; out of processes.
+            Unsupported, Contention: there is no ripgrep; out of processes, or it was killed.
         """
         given = [f"--regexp={pattern}" for pattern in patterns]
         arguments = [*_ALWAYS, "--no-ignore-messages", *form, *scope.arguments, *given, "--"]
@@ -174,6 +185,8 @@ class Ripgrep:
                 if tap.full:
                     await child.kill()
             exit_ = await child.wait()
+        if exit_.code not in _KNOWN_CODES and not tap.full:
+            raise Contention(f"ripgrep was ended from outside (exit code {exit_.code})")
         ended.failed |= exit_.code == 2
         ended.cpu_s += exit_.cpu_s
         ended.max_rss_bytes = max(ended.max_rss_bytes, exit_.max_rss_bytes)

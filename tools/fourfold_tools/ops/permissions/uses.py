@@ -8,12 +8,15 @@ from glob import iglob
 from itertools import islice, takewhile
 from typing import cast
 
+from fourfold_tools.errors import InvalidRequest
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, BashStep, FetchStep, GlobStep, GrepStep, ReadStep
 from fourfold_tools.ops.permissions.domains import host_of
 from fourfold_tools.ops.permissions.segments import is_wild
 from fourfold_tools.ops.permissions.spellings import UNKNOWN, Spellings, spellings
 from fourfold_tools.ops.shell.parse import Word
+from fourfold_tools.ops.shell.place import EVERYTHING
+from fourfold_tools.ops.wildcards import expand_braces
 from fourfold_tools.ops.workspace import Workspace
 
 _READ = ("Read", "NotebookRead")
@@ -21,6 +24,9 @@ _WRITE = ("Edit", "Write", "MultiEdit", "NotebookEdit")
 # Files that one shell wildcard is looked up for; beyond them the wildcard itself is judged, not each file.
 _MAX_EXPANDED = 10_000
 _MAX_FOLDERS = 20  # from which the words of one command are looked up
+_GIT_SHOWS = frozenset(
+    {"annotate", "archive", "blame", "cat-file", "diff", "format-patch", "grep", "log", "show", "stash"}
+)
 _SHELL_CODE = re.compile(r"BASH_ENV|ENV|BASH_FUNC_.*")  # variables that a starting shell runs or defines commands by
 
 
@@ -95,53 +101,71 @@ def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Ite
     yield CommandUse(found)
     cwd = workspace.absolute((_strings(step.cwd) or ["."])[0])
     given = [*_strings(step.args), *_strings(list((step.env or {}).values()))]
-    words = [*_rough_words(step.command, cwd), *(text for word in found.words for text in _texts(word, cwd))]
-    places = [cwd.removeprefix(workspace.cwd), *_existing([*given, *words], cwd)]
-    said = "\n".join([step.command, *places, *words, *given, *step.reads, *step.writes])
+    texts = [word.text or "" for word in found.words]
+    said = "\n".join([step.command, cwd.removeprefix(workspace.cwd), *texts, *given, *step.reads, *step.writes])
     for pattern in sorted(effects.reads):
         yield from _pattern_uses(pattern, said, cwd, FileUse(_READ, ()))
     for pattern in sorted(effects.writes):
         yield from _pattern_uses(pattern, said, cwd, FileUse(_WRITE, (), guards=_READ))
-    for path in sorted(_named_files(given if effects.known else [*given, *words], cwd)):
+    hidden = not effects.known or EVERYTHING in effects.reads or _shows_history(texts)
+    words = found.words if hidden else ()
+    names = _rough_words(step.command, cwd) if hidden else []
+    for path in sorted(_named_files([*given, *names, *(n for word in words for n in _names(word, cwd))], cwd)):
         yield FileUse(_READ, _both(path), tree=True, bare=False)
-    for end in () if effects.known else filter(None, map(_known_end, found.words)):
+    for end in filter(None, map(_known_end, words)):
         yield FileUse(_READ, (os.path.normpath(cwd + end),), tree=True, bare=False, certain=False)
+
+
+def _shows_history(texts: Sequence[str]) -> bool:
+    """Whether git may print what it has stored of files that stand among its words, which its effects do not say."""
+    return "git" in texts and not _GIT_SHOWS.isdisjoint(texts)
 
 
 def _pattern_uses(pattern: str, said: str, cwd: str, use: FileUse) -> Iterator[FileUse]:
     """The use of the files of one path pattern of a command's effects.
 
     What a program touches of its own accord (a cache, `.git`) is no use: like the client's, rules hold for the files
-    that a command names. Only the folder it runs in counts unnamed.
+    that a command names. Of the folder it runs in only a rule for all of it counts unnamed.
     """
     root = _fixed_part(pattern)
     name = next((n for n in reversed(pattern.split("/")) if n and n != "**"), "")
-    if name not in said and root not in _both(cwd):
+    if name not in said:
+        if root in _both(cwd):
+            yield replace(use, paths=_both(root), tree=True, bare=False)
         return
-    use = replace(use, bare=name in said)
-    if "**" in pattern.split("/"):
-        yield replace(use, paths=_both(root), tree=pattern == root + "/**")
-        yield replace(use, paths=(pattern.removesuffix("/**"),))
-    else:
-        yield from (replace(use, paths=_both(path)) for path in _expanded(pattern))
+    start = pattern.removesuffix("/**")
+    if "**" in start.split("/"):
+        yield replace(use, paths=(start,))
+        return
+    for path in _expanded(start):
+        if start != pattern or path == start or not os.path.isdir(path):  # a wildcard that reads files skips folders
+            yield replace(use, paths=_both(path), tree=start != pattern)
 
 
 def _rough_words(command: str, cwd: str) -> list[str]:
     """The text cut at whatever may end a word: all there is of a text that cannot be read, or of a loop's list."""
     cut = re.split(r"[\s;&|<>()`]+", re.sub(r"[\\'\"]", "", command))
-    return [text for word in cut for text in (_expanded(os.path.join(cwd, word)) if is_wild(word) else [word])]
+    return [text for word in cut for text in _spread(word, cwd)]
 
 
-def _texts(word: Word, cwd: str) -> list[str]:
-    """The paths that a word may be, `$HOME`, `$PWD` and wildcards worked out; none where it cannot be known."""
-    text = word.text
-    if text is None:
-        text = word.raw.replace('"', "").replace("'", "")
-        text = re.sub(r"^\$(HOME\b|\{HOME\})", "~", text)
-        text = re.sub(r"^\$(PWD\b|\{PWD\}|\(pwd\))", lambda _: cwd, text)
-        if "$" in text or "`" in text:
-            return []
-    return _expanded(os.path.join(cwd, os.path.expanduser(text))) if word.glob else [text]
+def _names(word: Word, cwd: str) -> list[str]:
+    """The files that a word may name, `$HOME` and `$PWD` worked out; none where it cannot be known."""
+    if word.text is not None:
+        return _spread(word.text, cwd) if word.glob else [word.text]
+    text = word.raw.replace('"', "").replace("'", "")
+    text = re.sub(r"^\$(HOME\b|\{HOME\})", "~", text)
+    text = re.sub(r"^\$(PWD\b|\{PWD\}|\(pwd\))", lambda _: cwd, text)
+    return [] if "$" in text or "`" in text else _spread(text, cwd)
+
+
+def _spread(text: str, cwd: str) -> list[str]:
+    """A word's text with its braces and wildcards worked out."""
+    try:
+        forms = expand_braces(text)
+    except InvalidRequest:  # more alternatives than anybody means
+        forms = [text]
+    wild = (_expanded(os.path.join(cwd, os.path.expanduser(form))) if is_wild(form) else [form] for form in forms)
+    return [path for paths in wild for path in paths]
 
 
 def _known_end(word: Word) -> str | None:
@@ -169,6 +193,7 @@ def _existing(texts: Iterable[str], folder: str) -> set[str]:
             text,
             text.rpartition("=")[2],
             text.rpartition(":")[2],
+            text.partition(":")[0],
             text.lstrip("@<"),
             text.removeprefix("file://"),
         }

@@ -1,7 +1,7 @@
 """Build tools and package managers: what their verbs write into the project."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.ops.shell.arguments import names, part
@@ -12,7 +12,7 @@ from fourfold_tools.ops.shell.tools import check_words, operands, tool, verbs, w
 
 _READS = tool()
 _NPM, _PYPI, _CRATES, _GO = ["registry.npmjs.org"], ["pypi.org"], ["index.crates.io"], ["proxy.golang.org"]
-# What a package manager installs for Python lands in the project's virtual environment: the one place it is looked for.
+# What a package manager installs for Python lands in the virtual environment of the project, its usual place.
 _PYTHON_TREES = (".venv/**", "venv/**", "*.egg-info/**")
 _NODE_TREES = ("node_modules/**", "package.json")
 
@@ -36,7 +36,9 @@ def _go_build(words: Sequence[Word], place: Place) -> Effects:
     if effects.writes or any("..." in n for n in named):
         return effects
     path = place.path if not named else place.path + "/" + named[-1]
-    return writing([f"{place.path.rstrip('/')}/{path.rstrip('/.').rpartition('/')[2].removesuffix('.go')}"], effects.reads)
+    return writing(
+        [f"{place.path.rstrip('/')}/{path.rstrip('/.').rpartition('/')[2].removesuffix('.go')}"], effects.reads
+    )
 
 
 _GO_TOOL = verbs(
@@ -83,9 +85,7 @@ def _yarn(words: Sequence[Word], place: Place) -> Effects:
     return _node("yarn.lock")(words if named else [Word("install", "install", "install"), *words], place)
 
 
-_PIP = verbs(
-    {"install uninstall": writes(*_PYTHON_TREES, "build/**", hosts=_PYPI), "list show freeze check": _READS}
-)
+_PIP = verbs({"install uninstall": writes(*_PYTHON_TREES, "build/**", hosts=_PYPI), "list show freeze check": _READS})
 _UV = verbs(
     {
         "pip": _PIP,
@@ -101,7 +101,10 @@ _POETRY = verbs(
     }
 )
 _BUNDLE = verbs(
-    {"install update add": writes("Gemfile", "Gemfile.lock", "vendor/**", hosts=["rubygems.org"]), "list check": _READS}
+    {
+        "install update add": writes("Gemfile", "Gemfile.lock", "vendor/**", hosts=["rubygems.org"]),
+        "list check": _READS,
+    }
 )
 
 
@@ -153,13 +156,17 @@ def _tasks(known: str, cleaned: str) -> Rule:
 
 
 _GRADLE = _tasks(
-    "test build check assemble classes testClasses compileJava compileKotlin compileTestJava compileTestKotlin jar lint"
-    " ktlintCheck detekt clean",
+    "test build check assemble classes testClasses compileJava compileKotlin compileTestJava compileTestKotlin jar"
+    " lint ktlintCheck detekt clean",
     "**/build",
 )
 _MAVEN = _tasks("validate compile test-compile test package verify install clean", "**/target")
 _DOTNET = verbs(
-    {"build test restore": _READS, "format": tool(spare="--verify-no-changes", changes=True), "clean": writes("**/bin/**", "**/obj/**")}
+    {
+        "build test restore": _READS,
+        "format": tool(spare="--verify-no-changes", changes=True),
+        "clean": writes("**/bin/**", "**/obj/**"),
+    }
 )
 
 BUILDS: dict[str, Rule] = {

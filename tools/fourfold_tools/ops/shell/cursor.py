@@ -18,9 +18,9 @@ class Cursor:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.pos = 0
-        self.end = len(source)
-        self.depth = 0
+        self.pos: int = 0
+        self.end: int = len(source)
+        self.depth: int = 0
         self.pending: dict[int, int] = {}  # end of a line -> end of the here-documents that start after it
 
     def char(self) -> str:

@@ -157,7 +157,8 @@ READING: dict[str, Reading] = {
     "grep": Reading(
         names(
             "--cached --untracked --exclude-standard --no-exclude-standard --text --ignore-case --max-depth"
-            " --recursive --no-recursive --word-regexp --invert-match --full-name --extended-regexp --basic-regexp --perl-regexp"
+            " --recursive --no-recursive --word-regexp --invert-match --full-name --extended-regexp --basic-regexp"
+            " --perl-regexp"
             " --fixed-strings --line-number --column --files-with-matches --name-only --files-without-match --null"
             " --only-matching --count --color --no-color --break --heading --show-function --context --after-context"
             " --before-context --function-context --max-count --threads --and --or --not --all-match --quiet"

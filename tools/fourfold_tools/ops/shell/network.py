@@ -12,10 +12,10 @@ from fourfold_tools.ops.shell.syntax import Word
 from fourfold_tools.ops.shell.writers import written
 
 _CURL = options(
-    "s S f L I k v i g G 4 6 O N # o: H: A: X: m: w: d: u: e: --silent --show-error --fail --location --head --include"
-    " --insecure --compressed --verbose --remote-name --get --no-progress-meter --http1.1 --http2 --output= --header="
-    " --user-agent= --request= --max-time= --connect-timeout= --retry= --retry-delay= --write-out= --data= --data-raw="
-    " --json= --url= --user= --referer="
+    "s S f L I k v i g G 4 6 O N # o: H: A: X: m: w: d: u: e: --silent --show-error --fail --location --head"
+    " --include --insecure --compressed --verbose --remote-name --get --no-progress-meter --http1.1 --http2"
+    " --output= --header= --user-agent= --request= --max-time= --connect-timeout= --retry= --retry-delay="
+    " --write-out= --data= --data-raw= --json= --url= --user= --referer="
 )
 _WGET = options(
     "q S c O: P: T: t: U: --quiet --no-verbose --spider --continue --no-check-certificate --output-document="
@@ -25,7 +25,11 @@ _WGET = options(
 
 def _curl(words: Sequence[Word], place: Place) -> Effects:
     found = sort_words(words, _CURL)
-    if any(v is not None and (v.text or "@").startswith("@") for o, v in found.given if o in ("d", "--data", "--json", "H", "w")):
+    if any(
+        v is not None and (v.text or "@").startswith("@")
+        for o, v in found.given
+        if o in ("d", "--data", "--json", "H", "w")
+    ):
         raise Uncertain("file handed to curl")
     addresses = [*found.operands, *found.values("--url")]
     files = written(place, found.values("o", "--output"))

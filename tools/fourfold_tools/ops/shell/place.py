@@ -35,7 +35,7 @@ class Place:
         leading = next((i for i, n in enumerate(names) if n != ".."), len(names))
         if ".." in names[leading:] or (leading and (self.entered or text.startswith("/"))):
             raise Uncertain("`..` in a path")
-        path = os.path.normpath(os.path.join(self.path, text))
+        path = "/" + os.path.normpath(os.path.join(self.path, text)).lstrip("/")
         if path.startswith("/dev/") and path not in _SAFE_DEVICES:
             raise Uncertain("device")
         return path

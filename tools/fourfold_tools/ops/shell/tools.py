@@ -45,9 +45,7 @@ class Tool:
         return writing(writes, reads)
 
 
-def tool(
-    output: str = "", change: str = "", spare: str = "", refused: str = "", *, changes: bool = False
-) -> Tool:
+def tool(output: str = "", change: str = "", spare: str = "", refused: str = "", *, changes: bool = False) -> Tool:
     return Tool(names(output), names(change), names(spare), names(refused), changes)
 
 
@@ -83,7 +81,7 @@ def _values(words: Sequence[Word], options: frozenset[str]) -> list[Word]:
 
 def _outside(words: Sequence[Word], place: Place) -> frozenset[str]:
     """Operands that lie elsewhere than below the place."""
-    found = [w for w in operands(words) if w.home or (w.text or "").startswith(("/", "../"))]
+    found = [w for w in operands(words) if w.home or (w.text or "").startswith(("/", "../")) or w.text == ".."]
     return place.trees(found)
 
 
@@ -100,7 +98,6 @@ _PYTEST = tool(
     refused="--pdb --trace -f --looponfail --pastebin",
 )
 _FORMATTER = partial(tool, changes=True)
-
 
 
 def verbs(table: dict[str, Rule]) -> Rule:
@@ -188,7 +185,5 @@ TOOLS: dict[str, Rule] = {
     ),
     "biome": verbs({"check lint format ci": tool(change="--write --apply --apply-unsafe --fix")}),
     "vitest": tool("--outputFile", change="-u --update", refused="-w --watch --ui watch dev bench"),
-    "coverage": verbs(
-        {"run": _coverage_run, "report html xml json lcov combine erase": _REPORT, "debug": tool()}
-    ),
+    "coverage": verbs({"run": _coverage_run, "report html xml json lcov combine erase": _REPORT, "debug": tool()}),
 }

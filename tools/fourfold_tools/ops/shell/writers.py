@@ -61,7 +61,7 @@ def _copy(words: Sequence[Word], place: Place, *, moves: bool = False, links: bo
     deep = moves or found.has("a", "r", "R", "--archive", "--recursive")
     shape: Callable[[str], str] = below if deep or links else str
     inside = [os.path.join(place.file(f), _last(s)) for f in folders for s in sources]
-    targets = [*inside, *([] if certain else map(place.file, folders))]
+    targets = inside if certain else [*inside, *map(place.file, folders)]
     if links:
         return writing(map(shape, targets))
     read = place.trees(sources) if deep else place.files(sources)
