@@ -86,6 +86,7 @@ class Fetch(_Section):
 class Verify(_Section):
     share: float
     least_s: float
+    full_s: float
 
 
 class Retry(_Section):

@@ -32,6 +32,7 @@ from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.request import BatchRequest, InspectRequest
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.status import StatusRequest, status
+from fourfold_tools.verify import VerifyRequest, verify
 
 _log = logging.getLogger("fourfold.server")
 M = TypeVar("M", bound=BaseModel)
@@ -95,10 +96,16 @@ async def _handoff(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     return _result(await handoff(runtime, request, _caller(ctx, runtime)))
 
 
+async def _verify(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
+    request = _checked(VerifyRequest, arguments)
+    return _result(await verify(await ctx.lifespan_context.runtime(ctx), request))
+
+
 _HANDLERS: dict[str, Callable[[Ctx, Mapping[str, Any]], Awaitable[CallToolResult]]] = {
     "inspect": _inspect,
     "batch": _batch,
     "handoff": _handoff,
+    "verify": _verify,
     "status": _status,
 }
 

@@ -108,6 +108,11 @@ _HANDOFF = """\
 Hand a conversation over before its context is full: `write` keeps what is done, in flight, not started and why; \
 `list` names what is there; `load` (with id) in a new conversation tells what changed on disk and the next calls."""
 
+_VERIFY = """\
+What running in parallel gained, measured: runs steps of a stored run again one at a time (only those that may be \
+repeated) and compares time, resources and results. `run` with mode sample or full; `runs` or `streams` (one agent's \
+results each) compares the same work; `measured` judges numbers of your own."""
+
 _ANSWER = {"anthropic/maxResultSizeChars": 500_000}
 _CORE = {**_ANSWER, "anthropic/alwaysLoad": True}
 
@@ -144,6 +149,27 @@ TOOLS: tuple[Tool, ...] = (
         input_schema=_object({"action": {"enum": ["write", "list", "load"]}, "id": {"type": "string"}}, ["action"]),
         annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
         _meta={"anthropic/searchHint": "context full, continue in a new conversation, resume unfinished work"},
+    ),
+    Tool(
+        name="verify",
+        title="Verify: what parallel gained",
+        description=_VERIFY,
+        input_schema=_object(
+            {
+                "run": {"type": "string"},
+                "mode": {"enum": ["sample", "full"]},
+                "budget_s": {"type": "number"},
+                "runs": {"type": "array", "items": {"type": "string"}},
+                "streams": {"type": "array", "description": "[{name, results: {piece: value}, seconds}]"},
+                "measured": {
+                    "type": "object",
+                    "description": "sequential_s, parallel_s, sequential_results, parallel_results: lists",
+                },
+            },
+            [],
+        ),
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True),
+        _meta={**_ANSWER, "anthropic/searchHint": "speed-up, measured gain, degradation, compare agents' results"},
     ),
     Tool(
         name="status",

@@ -1,5 +1,6 @@
 """`fourfold audit` as a program: the contract's JSON, a table, and its exit codes."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 from recorded import Recorded, bash, read
+
+from fourfold_server import audit_command
 
 
 def fourfold(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -45,7 +48,7 @@ def test_the_table_shows_rows_totals_and_what_was_skipped(folder: Path) -> None:
     assert lines[2].startswith("1 more, nothing to save")
     assert lines[3].split()[:3] == ["total", "6", "2"]
     assert "first: 2 Read, 1 Bash in 3 turns, 1 would have done" in lines
-    assert lines[-1] == "1 broken lines skipped"
+    assert lines[-1] == "broken lines skipped: 1"
 
 
 def test_a_folder_without_transcripts_is_a_bad_request(tmp_path: Path) -> None:
@@ -63,3 +66,21 @@ def test_a_file_without_turns_is_an_empty_audit(tmp_path: Path) -> None:
     Recorded(tmp_path / "empty.jsonl")
     data: dict[str, Any] = json.loads(fourfold(str(tmp_path / "empty.jsonl"), "--json").stdout)
     assert (data["turns"], data["turns_saved"], data["batchable_groups"]) == (0, 0, [])
+
+
+class Terminal(io.StringIO):
+    """A standard error that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_on_a_terminal_leaves_the_answer_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit_command, "_LONG_BYTES", 0)
+    monkeypatch.setattr(audit_command, "_TICK_BYTES", 1)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert audit_command.run_audit(folder, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["turns"] == 6
+    assert "bytes" in terminal.getvalue() or "kB" in terminal.getvalue()

@@ -138,6 +138,27 @@ def test_a_choice_among_what_was_found_is_no_chain(session: Recorded, audit: Aud
     assert (data["turns_saved"], data["chains"]) == (0, [])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat blue_lagoon.txt",
+        "cat x | wc -l conf/blue_lagoon.ini",
+        "wc 'red|blue_lagoon'",
+        "cat a; cat 'b c' blue_lagoon",
+    ],
+)
+def test_a_command_that_uses_a_word_found_before_depends_on_it(
+    session: Recorded, audit: Auditor, command: str
+) -> None:
+    session.turn(read("a", "/w/a.py", "1\tname = blue_lagoon")).turn(bash("c", command))
+    assert counted(audit(session.path)) == (2, 0, [])
+
+
+def test_names_of_programs_options_and_common_words_are_no_evidence(session: Recorded, audit: Auditor) -> None:
+    session.turn(read("a", "/w/a.py", "1\tcat --verbose test and main")).turn(bash("c", "cat --verbose test"))
+    assert counted(audit(session.path)) == (2, 1, [["a", "c"]])
+
+
 def test_a_path_that_the_user_named_is_no_dependency(session: Recorded, audit: Auditor) -> None:
     session.say("fix src/app.py").turn(grep("g", "entry_point", "Found 1 file\nsrc/app.py"))
     session.turn(read("r", "/w/src/app.py"))
@@ -226,9 +247,10 @@ def test_a_subagents_file_is_a_conversation_of_its_own(session: Recorded, audit:
     assert [(row.agent, row.turns, row.turns_saved) for row in report.conversations] == [(None, 1, 0), ("7f", 2, 1)]
 
 
-def test_an_agent_inside_the_main_file_is_heard_apart(session: Recorded, audit: Auditor) -> None:
+@pytest.mark.parametrize("agent", ["7f", None], ids=["named", "of an old client"])
+def test_an_agent_inside_the_main_file_is_heard_apart(session: Recorded, audit: Auditor, agent: str | None) -> None:
     session.turn(read("a", "/w/a.py"))
-    Recorded(session.path, agent="7f").say("look").turn(read("x", "/w/x.py"))
+    Recorded(session.path, agent=agent, sidechain=True).say("look").turn(read("x", "/w/x.py"))
     session.turn(read("b", "/w/b.py"))
     # The agent's line between a and b does not separate them, and x joins neither.
     assert counted(audit(session.path)) == (3, 1, [["a", "b"]])

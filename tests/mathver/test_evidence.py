@@ -108,3 +108,10 @@ def test_pairs_without_a_step_and_pairs_that_stand_twice_are_faults() -> None:
     alone = pairs(made)
     stranger = replace(alone[0], id="nobody")
     assert weigh(run(made), [*alone, alone[1], stranger], 1).faults == ("nobody", "s1")
+
+
+@pytest.mark.parametrize("changes", [{"stratum": "read/1s"}, {"par_hash": "another"}])
+def test_a_pair_whose_parallel_side_is_another_step_is_a_fault(changes: dict[str, str]) -> None:
+    made = steps(3)
+    alone = [replace(p, **changes) if p.id == "s1" else p for p in pairs(made)]  # type: ignore[arg-type]  # both are texts
+    assert weigh(run(made), alone, 1).faults == ("s1",)

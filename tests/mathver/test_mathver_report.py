@@ -28,6 +28,7 @@ def runs(draw: st.DrawFn) -> tuple[RunRecord, list[Pair]]:
             cpu_s=draw(st.none() | st.floats(0, 5)),
             state=draw(st.sampled_from(["ok", "ok", "ok", "failed", "timed_out", "skipped"])),
             repeatable=draw(st.sampled_from([True, True, False])),
+            result_hash=None,
             deps=(f"s{i - 1}",) if i and draw(st.booleans()) else (),
         )
         for i in range(n)
@@ -157,7 +158,8 @@ def test_the_same_seed_gives_the_same_report() -> None:
 
 
 def test_a_step_that_lost_its_lock_file_under_load_is_invalid_and_named() -> None:
-    made = [replace(s, state="failed" if i == 3 else "ok") for i, s in enumerate(steps(8))]
+    made = list(steps(8))
+    made[3] = replace(made[3], state="failed", result_hash="lock held")
     alone = [
         replace(p, par_ok=False, par_hash="lock held", seq2_hash="same") if p.id == "s3" else p for p in pairs(made)
     ]
@@ -165,4 +167,5 @@ def test_a_step_that_lost_its_lock_file_under_load_is_invalid_and_named() -> Non
     assert found.quality.verdict.state == "INVALID"
     assert found.quality.degraded == ("s3",)
     assert found.state == "INVALID"
+    assert found.time.verdict.state == "VALID"
     assert found.context.results == 7

@@ -72,11 +72,10 @@ def test_gain_is_rounded_from_the_unrounded_factor(factor: float, gain: int) -> 
     assert metrics.gain_pct(factor) == gain
 
 
-def test_what_has_no_time_has_no_speedup_share_or_inflation() -> None:
+def test_what_has_no_time_has_no_speedup_and_no_share() -> None:
     assert metrics.speedup(0, 1) is None
     assert metrics.speedup(1, 0) is None
     assert metrics.cpu_share(1, 0, 2) is None
-    assert metrics.work_inflation(1, 0) is None
 
 
 def test_cpu_share_and_inflation_are_plain_ratios() -> None:

@@ -5,69 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from permission_lab import NO_EFFECTS, Lab, Scope, step
 
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.request import AnyStep, Step
 from fourfold_tools.ops.permissions.decide import Permissions, Verdict
-from fourfold_tools.ops.permissions.sources import Places
 from fourfold_tools.ops.workspace import Workspace
 
 RG = shutil.which("rg", path=os.path.dirname(sys.executable)) or shutil.which("rg")
-_STEPS: TypeAdapter[AnyStep] = TypeAdapter(Step)
-_NONE = Effects()
-Scope = Literal["managed", "user", "project", "local"]
-
-
-def step(**arguments: Any) -> AnyStep:
-    return _STEPS.validate_python(arguments)
-
-
-class Lab:
-    """A home, a policy folder and a project, with the rules written into their settings files."""
-
-    def __init__(self, root: Path) -> None:
-        self.home, self.etc, self.project = root / "home", root / "etc", root / "proj"
-        for folder in (self.home / ".claude", self.etc, self.project / ".claude"):
-            folder.mkdir(parents=True)
-        self.files: dict[Scope, Path] = {
-            "managed": self.etc / "managed-settings.json",
-            "user": self.home / ".claude" / "settings.json",
-            "project": self.project / ".claude" / "settings.json",
-            "local": self.project / ".claude" / "settings.local.json",
-        }
-        self.workspace = Workspace(self.project)
-        places = Places.of(self.workspace.cwd, {"HOME": str(self.home)})
-        self.permissions = Permissions(self.workspace, replace(places, managed=str(self.etc)))
-
-    def write(self, scope: Scope, **permissions: object) -> None:
-        new = self.files[scope].with_suffix(".new")
-        new.write_text(json.dumps({"permissions": permissions}), encoding="utf-8")
-        os.replace(new, self.files[scope])
-
-    def put(self, *names: str, text: str = "TOKEN\n") -> None:
-        for name in names:
-            path = self.project / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-
-    def at(self, name: str) -> str:
-        return os.path.normpath(self.project / name)
-
-    def check(self, effects: Effects = _NONE, **arguments: Any) -> Verdict:
-        return self.permissions.check(step(**arguments), effects)
-
-    def bash(self, command: str, reads: tuple[str, ...] = (), writes: tuple[str, ...] = (), **more: Any) -> str:
-        known = more.pop("known", True)
-        effects = Effects(frozenset(map(self.at, reads)), frozenset(map(self.at, writes)), known)
-        return self.check(effects, op="bash", command=command, **more).decision
 
 
 @pytest.fixture
@@ -518,7 +468,23 @@ def test_load_finds_the_files_by_the_environment(tmp_path: Path) -> None:
     env = {"HOME": "/nowhere", "CLAUDE_CONFIG_DIR": str(tmp_path / "cfg"), "CLAUDE_PROJECT_DIR": str(tmp_path / "p")}
     permissions = Permissions.load(Workspace(tmp_path), env)
     for command, decision in (("rm x", "deny"), ("mv x y", "deny"), ("ls", "none")):
-        assert permissions.check(step(op="bash", command=command), _NONE).decision == decision
+        assert permissions.check(step(op="bash", command=command), NO_EFFECTS).decision == decision
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=30), st.sampled_from(["", "*", "\0", "/..", "{a,b}", "[", "~", "$("]))
+def test_no_text_makes_a_check_fail(lab: Lab, text: str, end: str) -> None:
+    lab.write("project", deny=["Bash(rm:*)", "Read(./x/**)", "Edit(*.y)", "WebFetch(domain:z)"], allow=["Read(a)"])
+    odd = text + end or "."
+    for arguments in (
+        {"op": "read", "path": odd},
+        {"op": "grep", "pattern": odd, "path": [odd]},
+        {"op": "glob", "pattern": odd, "path": odd},
+        {"op": "bash", "command": odd, "cwd": odd, "args": [odd], "env": {"A": odd}, "shell": odd},
+        {"op": "fetch", "url": odd},
+    ):
+        assert lab.check(Effects(known=False), **arguments).decision in {"deny", "ask", "allow", "none"}
+    assert lab.permissions.check_path(odd).decision in {"deny", "none", "allow"}
 
 
 # --- laws ---------------------------------------------------------------------------------------------------------
@@ -534,14 +500,14 @@ _book = st.dictionaries(
 )
 _samples = st.sampled_from(
     [
-        ({"op": "bash", "command": "rm x"}, _NONE),
+        ({"op": "bash", "command": "rm x"}, NO_EFFECTS),
         ({"op": "bash", "command": "cat .env; git log"}, Effects(frozenset({"/p/.env"}))),
         ({"op": "bash", "command": "echo 'open"}, Effects(known=False)),
         ({"op": "bash", "command": "$X > s/y"}, Effects(known=False)),
-        ({"op": "read", "path": ".env"}, _NONE),
-        ({"op": "grep", "pattern": "x", "path": "s"}, _NONE),
-        ({"op": "glob", "pattern": "**/*"}, _NONE),
-        ({"op": "fetch", "url": "https://a.test/"}, _NONE),
+        ({"op": "read", "path": ".env"}, NO_EFFECTS),
+        ({"op": "grep", "pattern": "x", "path": "s"}, NO_EFFECTS),
+        ({"op": "glob", "pattern": "**/*"}, NO_EFFECTS),
+        ({"op": "fetch", "url": "https://a.test/"}, NO_EFFECTS),
     ]
 )
 

@@ -136,11 +136,12 @@ async def test_what_no_command_line_can_carry_is_refused(ripgrep: Ripgrep, patte
         await ripgrep.search(Scope(_HERE), [pattern], _LINES, Tap(1000))
 
 
-async def test_a_file_that_cannot_be_read_is_told_apart_from_a_refusal(ripgrep: Ripgrep) -> None:
+@pytest.mark.parametrize("form", [["--line-number"], _LINES])
+async def test_a_file_that_cannot_be_read_is_told_apart_from_a_refusal(ripgrep: Ripgrep, form: list[str]) -> None:
     roots = Roots(("./a.txt", "./gone"), lone_file=False)
     tap = Tap(1000)
 
-    ended = await ripgrep.search(Scope(roots), ["foo"], _LINES, tap)
+    ended = await ripgrep.search(Scope(roots), ["foo"], form, tap)
 
     assert bytes(tap.data) == b"./a.txt\x001:foo\n"
     assert ended.refusal is None

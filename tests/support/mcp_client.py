@@ -20,7 +20,7 @@ from mcp.types import CallToolResult, TextContent, TextResourceContents
 LEGACY, MODERN = "legacy", "2026-07-28"
 ERAS = [LEGACY, "auto"]
 SERVE = ["-I", "-m", "fourfold_server", "serve"]
-MARK = "FOURFOLD_E2E_MARK"
+MARK = "E2E_MARK"  # FOURFOLD_* is hidden from commands
 _ANSWER_S = 60.0
 
 

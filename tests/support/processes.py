@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,18 +32,14 @@ def lives(pid: int) -> bool:
 
 
 def carrying(mark: str) -> list[int]:
-    """The living processes whose variables or arguments hold the mark."""
-    return [pid for pid in _ids() if lives(pid) and any(mark.encode() in part for part in _texts(pid))]
-
-
-def _texts(pid: int) -> list[bytes]:
-    parts: list[bytes] = []
-    for name in ("environ", "cmdline"):
-        try:
-            parts.append(Path(f"/proc/{pid}/{name}").read_bytes())
-        except OSError:
-            continue
-    return parts
+    """The living processes, servers of ours left out, whose variables hold the mark."""
+    found: list[int] = []
+    for pid in _ids():
+        with suppress(OSError):
+            marked = mark.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+            if marked and lives(pid) and b"fourfold_server" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 def descendants(pid: int) -> list[int]:

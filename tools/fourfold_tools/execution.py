@@ -1,12 +1,9 @@
 """One execution of a batch: from the checked graph through the scheduler and verification to the answer."""
 
 import json
-import resource
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from math import inf
 from typing import Any
 
 import anyio
@@ -14,7 +11,7 @@ import anyio
 from fourfold_tools.answer.files import write_files
 from fourfold_tools.answer.report import Delivered, RunReport
 from fourfold_tools.answer.structured import head_data, render_json
-from fourfold_tools.answer.text import render_text
+from fourfold_tools.answer.text import Cut, render_text
 from fourfold_tools.answer.title import title
 from fourfold_tools.caller import Caller, Reply, Report
 from fourfold_tools.context.signals import Signal
@@ -33,9 +30,10 @@ from fourfold_tools.progress import Progress
 from fourfold_tools.resume import Rest
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.runs import RunJournal
+from fourfold_tools.verification.live import Finished, verify_live
 from fourfold_tools.verification.load import LoadLog
 from fourfold_tools.verification.record import judge, record_of_run, with_tokens
-from fourfold_tools.verification.rerun import Arms, run_alone
+from fourfold_tools.verification.rerun import Arms
 
 _CLOSE_S = 5.0  # seconds that a cancelled run may take to be written down
 _CALM_PERCENT = 60.0  # below it one turn cannot reach the next level, so a run starts before the meter has answered
@@ -66,6 +64,8 @@ class Execution:
         self._usage = Usage()
         self._load: LoadLog | None = None
         self._handoff: str | None = None
+        self._alone: list[Cut] = []
+        self._signals: list[Signal] = []
         self._began = time.time()
         self._cpu_s = 0.0
 
@@ -195,7 +195,7 @@ class Execution:
             structured, answer = render_json(report, budget, spill)
         else:
             answer = render_text(report, budget, spill)
-        unwritten = await write_files(answer.cuts)
+        unwritten = await write_files((*answer.cuts, *self._alone))
         unstored = await journal.close("done", _stored(report, answer.tokens))
         if self._handoff is not None:
             await write_handoff(self._runtime, self._usage, self._handoff)
@@ -207,34 +207,37 @@ class Execution:
         return Reply(blocks, answer.images, structured, all_ok=all(r.state == "ok" for r in report.results))
 
     async def _verified(self, journal: RunJournal, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
-        """The verification that was asked for; steps run alone within their budget of time."""
+        """The verification that was asked for."""
         if self._request.verify == "off":
             return self._unverified(scheduler)
-        results = scheduler.ledger.ordered()
-        wall_s = scheduler.wall_s()
-        record = record_of_run(
-            self._prepared, results, wall_s=wall_s, width=scheduler.width, cores=self._runtime.cores, hashes=True
-        )
-        record = replace(
-            record,
-            server_cpu_s=self._cpu_s,
-            load_parallel=self._load.load() if self._load else None,
-            peak_rss_bytes=_peak_rss() + max((r.max_rss_bytes or 0 for r in results), default=0),
-            mem_total_bytes=_memory_total(),
-        )
-        settings = self._runtime.settings.verify
-        budget_s = max(settings.least_s, settings.share * wall_s) if self._request.verify == "sample" else inf
-        seed = int.from_bytes(journal.run.encode()[-4:], "big")
-        arms = await run_alone(
-            self._runtime,
-            record,
-            {r.id: r for r in results},
-            {r.id: r.literal or self._prepared.steps[r.index[0]] for r in results},
+        finished = Finished(
+            run=journal.run,
+            prepared=self._prepared,
+            results=scheduler.ledger.ordered(),
+            wall_s=scheduler.wall_s(),
+            width=scheduler.width,
             began=self._began,
-            budget_s=budget_s,
-            seed=seed,
+            server_cpu_s=self._cpu_s,
+            load=self._load.load() if self._load else None,
         )
-        return _priced(judge(record, arms, seed), results)
+        found, arms = await verify_live(self._runtime, finished, whole=self._request.verify == "full")
+        self._keep_both(journal, scheduler, found, arms)
+        return _priced(found, finished.results)
+
+    def _keep_both(self, journal: RunJournal, scheduler: Scheduler, found: MathVer, arms: Arms) -> None:
+        """Of a step that degraded beside others both results are kept: the run's, and the one from alone."""
+        for key, result in scheduler.ledger.results.items():
+            if result.id in found.quality.degraded and result.id in arms.other:
+                path = str(self._runtime.run_files(journal.run) / f"{result.id}.alone.txt")
+                self._alone.append(Cut(result.id, path, arms.other[result.id]))
+                scheduler.ledger.results[key] = replace(result, note=f"alone it gave another result: {path}")
+        if found.quality.degraded:
+            names = {r.lane for r in scheduler.ledger.ordered() if r.id in found.quality.degraded}
+            told = ", ".join(f"lane {lane}" for lane in sorted(n for n in names if n is not None))
+            reason = f"{', '.join(found.quality.degraded)} gave another result beside others than alone"
+            self._signals.append(
+                Signal("degraded", told or "run", reason, "their results from alone are kept in files")
+            )
 
     def _unverified(self, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
         """Invariants and bounds only."""
@@ -255,6 +258,7 @@ class Execution:
         signals = [told] if (told := self._usage.announcement) else []
         if self._handoff is not None:
             signals = [_handed_over(signal, self._handoff) for signal in signals]
+        signals += self._signals
         for key in scheduler.narrowed:
             reason = "steps failed for want of shared things"
             signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))
@@ -265,6 +269,7 @@ class Execution:
             step_count=len(self._prepared.steps),
             results=tuple(scheduler.ledger.ordered()),
             wall_s=scheduler.wall_s(),
+            width=scheduler.width,
             verdict=verdict,
             context=self._usage,
             verified=self._request.verify != "off",
@@ -292,21 +297,6 @@ def _handed_over(signal: Signal, name: str) -> Signal:
 
 def _store_signal(problem: str) -> Signal:
     return Signal("degraded", "store", problem, "results are whole; what was cut or stored may be missing")
-
-
-def _peak_rss() -> int:
-    """Peak resident bytes of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _memory_total() -> int | None:
-    import os
-
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
 
 
 def _is_glob(runtime: Runtime) -> Callable[[AnyStep], bool]:

@@ -191,7 +191,7 @@ def _slots(settings: Settings, cores: float) -> dict[str, int]:
         "cpu": limits.cpu or max(2, whole + whole // 2),
         "disk": limits.disk,
         "net": limits.net,
-        "process": limits.process or max(4, 4 * whole),
+        "process": limits.process or max(16, 8 * whole),
     }
 
 

@@ -34,7 +34,8 @@ class ContextUse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A finished run. step_count: submitted steps. wall_s: first dispatch to last result.
+    """A finished run. step_count: submitted steps. wall_s: first dispatch to last
+    result. width: groups that could run at once.
 
     verdict: what verification says once it is known what the answer cost. verified: steps were run again.
     """
@@ -43,6 +44,7 @@ class RunReport:
     step_count: int
     results: tuple[StepResult, ...]
     wall_s: float
+    width: int
     verdict: Callable[[Delivered], Verdict]
     context: ContextUse
     verified: bool

@@ -15,6 +15,7 @@ from fourfold_tools.model.result import StepResult
 
 _LEAST_FOR_OBJECT = 2_000  # tokens; below it the answer holds the verification lines only
 _RESERVE = 40  # tokens per entry for what cutting adds (flags, a path)
+_MOST_IDS = 10  # steps that an error group names once an answer folds; its count still counts them all
 
 
 def run_data(report: RunReport) -> dict[str, Json]:
@@ -33,6 +34,7 @@ def head_data(report: RunReport, delivered: Delivered) -> dict[str, Json]:
         "context": report.context.data(),
         "signals": [signal.data() for signal in report.signals],
         "wall_s": round(report.wall_s, 6),
+        "width": report.width,
     }
 
 
@@ -44,9 +46,13 @@ def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
     room = budget - _cost(frame) - _RESERVE - sum(bare)
     cuts: list[Cut] = []
     folded: dict[str, Json] = {}
+    errors = frame["errors"]
     if room < 0:
+        frame["errors"] = _fold_errors(errors, (budget - _cost({**frame, "errors": []})) // 2)
         results, room = _fold(results, bare, budget - _cost(frame) - 3 * _RESERVE)
         folded = {"folded": {"shown": len(results), "of": len(report.results), "whole": spill("answer")}}
+        folded["folded"] |= {"errors_shown": len(frame["errors"]), "errors_of": len(errors)}
+        errors = frame["errors"]
         cuts.append(Cut("answer", spill("answer"), dumps(run_data(report))))
     steps: list[dict[str, Json]] = []
     costs = [_output_cost(r) for r in results]
@@ -57,7 +63,7 @@ def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
         cuts += [rest] if rest else []
     used = _cost({**frame, **folded, "steps": steps})
     bodies = sum(_cost(entry["output"]) for entry in steps if entry["output"] is not None)
-    frame = _small_frame(report, Delivered(used, bodies, max(0, sum(costs) - bodies)), budget)
+    frame = _small_frame(report, Delivered(used, bodies, max(0, sum(costs) - bodies)), budget) | {"errors": errors}
     images = tuple(
         r.output.image for r in results if isinstance(r.output, ReadOutput | FetchOutput) and r.output.image
     )
@@ -135,6 +141,18 @@ def _cost(value: Json) -> int:
 
 def _output_cost(result: StepResult) -> int:
     return _cost(_output(result)) if result.output is not None else 0
+
+
+def _fold_errors(groups: list[dict[str, Json]], tokens: int) -> list[dict[str, Json]]:
+    """The most frequent groups that fit, each with the first of its steps."""
+    kept: list[dict[str, Json]] = []
+    for group in groups:
+        short = {**group, "steps": group["steps"][:_MOST_IDS]}
+        tokens -= _cost(short) + 1
+        if tokens < 0:
+            break
+        kept.append(short)
+    return kept
 
 
 def _fold(results: list[StepResult], costs: list[int], budget: int) -> tuple[list[StepResult], int]:

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fourfold_tools.audit.conversation import Call
+from fourfold_tools.audit.entries import number
 from fourfold_tools.audit.mentions import Mentions, names_in, whole
 from fourfold_tools.audit.places import absolute, below
 from fourfold_tools.audit.roles import Role
 from fourfold_tools.model.effects import conflict
 
 _WINDOW = 2000  # lines that Read shows without a limit
-_PIECES = re.compile(r"[;&|\n(`]+")
+_SHELL = re.compile(r""""[^"]*"|'[^']*'|[;&|\n(`]+|[^\s;&|(`"']+""")
 _TOKEN = re.compile(r"[\w.@+~/:-]*\w")
 _WORD = re.compile(r"\w{3,}")
 # Words that anybody writes without having seen them: of programming languages, and subcommands of the usual tools.
@@ -118,25 +119,32 @@ def _url(url: str) -> list[str]:
 
 def _command(text: str, cwd: str) -> Iterator[list[str]]:
     """The words of a command but for program names, options and what anybody knows."""
-    for piece in _PIECES.split(text):
-        for token in _TOKEN.findall(piece)[1:]:
-            if token.startswith("-") or token in _COMMON:
-                continue
-            for part in token.split(":"):
-                if "/" in part or "." in part:
-                    yield _path(part, cwd)
-                else:
-                    yield from ([word] for word in _words(part))
+    program_next = True
+    for word in _SHELL.findall(text):
+        separator = word[0] in ";&|\n(`"
+        if not separator and not program_next and not word.startswith("-"):
+            yield from _named(word, cwd)
+        program_next = separator
+
+
+def _named(word: str, cwd: str) -> Iterator[list[str]]:
+    """What one word of a command, perhaps a quoted pattern or a script, names."""
+    for token in _TOKEN.findall(word):
+        for part in token.split(":"):
+            if "/" in part or "." in part:
+                yield _path(part, cwd)
+            else:
+                yield from ([name] for name in _words(part))
 
 
 def _window(call: Call, before: Earlier, known: Mentions) -> str | None:
     """Why the lines that a Read asks for were not known: the earlier call had shown that file, or a line of it."""
-    offset, limit = call.arguments.get("offset"), call.arguments.get("limit")
-    if call.tool != "Read" or not isinstance(offset, int) or offset <= 1:
+    offset = number(call.arguments.get("offset"), 2)
+    if call.tool != "Read" or offset is None:
         return None
     path = absolute(str(call.arguments.get("file_path", "")), call.cwd)
     name = path.rpartition("/")[2]
-    asked = range(offset, offset + (limit if isinstance(limit, int) else _WINDOW))
+    asked = range(offset, offset + (number(call.arguments.get("limit"), 1) or _WINDOW))
     if any(file == name and line in asked for file, line in known.lines):
         return None
     if path in before.role.effects.reads:

@@ -59,6 +59,13 @@ def count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+def number(value: object, least: int) -> int | None:
+    """A whole number of an argument, not below `least`; models also send `120` as a text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= least else None
+
+
 def time_s(entry: Entry) -> float | None:
     """Seconds since the epoch."""
     try:

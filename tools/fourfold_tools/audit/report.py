@@ -100,10 +100,10 @@ class AuditReport:
         remarks = [
             (
                 chains,
-                f"{chains} searches whose results were then read: a reference would do both (not counted above)",
+                f"searches whose results were read next: {chains} (a reference does both; not counted above)",
             ),
-            (self.broken_lines, f"{self.broken_lines} broken lines skipped"),
-            (len(self.unreadable), f"{len(self.unreadable)} files could not be read: {', '.join(self.unreadable)}"),
+            (self.broken_lines, f"broken lines skipped: {self.broken_lines}"),
+            (len(self.unreadable), f"files that could not be read: {', '.join(self.unreadable)}"),
         ]
         return [text for amount, text in remarks if amount]
 

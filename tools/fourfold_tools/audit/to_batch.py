@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from fourfold_tools.audit.conversation import Call
+from fourfold_tools.audit.entries import number
 from fourfold_tools.audit.places import absolute
 
 Step = dict[str, object]
@@ -17,11 +18,11 @@ def batch_of(calls: Sequence[Call], home: str) -> dict[str, list[Step]]:
         ValueError: a call has no step.
     """
     steps: list[Step] = []
-    for number, call in enumerate(calls, 1):
+    for place, call in enumerate(calls, 1):
         step = step_of(call, home)
         if step is None:
             raise ValueError(f"{call.tool} has no step")
-        steps.append({"id": f"s{number}", **step})
+        steps.append({"id": f"s{place}", **step})
     return {"steps": steps}
 
 
@@ -53,7 +54,7 @@ def _read(given: Mapping[str, object], cwd: str, home: str) -> Step | None:
     path = given.get("file_path")
     if not _text(path) or _other(given, "file_path", "offset", "limit"):
         return None
-    numbers = {"offset": _whole(given.get("offset"), 0), "limit": _whole(given.get("limit"), 1)}
+    numbers = {"offset": number(given.get("offset"), 0), "limit": number(given.get("limit"), 1)}
     return {"op": "read", "path": _path(path, cwd, home), **_present(numbers)}
 
 
@@ -67,13 +68,13 @@ def _grep(given: Mapping[str, object], cwd: str, home: str) -> Step | None:
         "path": _folder(given.get("path"), cwd, home),
         "glob": _text(given.get("glob")),
         "type": _text(given.get("type")),
-        "before": _whole(given.get("-B"), 0) if mode == "content" else None,
-        "after": _whole(given.get("-A"), 0) if mode == "content" else None,
-        "context": _whole(context, 0) if mode == "content" else None,
+        "before": number(given.get("-B"), 0) if mode == "content" else None,
+        "after": number(given.get("-A"), 0) if mode == "content" else None,
+        "context": number(context, 0) if mode == "content" else None,
         "ignore_case": given.get("-i") is True or None,
         "multiline": given.get("multiline") is True or None,
-        "head_limit": _whole(given.get("head_limit"), 0),
-        "offset": _whole(given.get("offset"), 1),
+        "head_limit": number(given.get("head_limit"), 0),
+        "offset": number(given.get("offset"), 1),
     }
     return {"op": "grep", "pattern": given["pattern"], "mode": mode, **_present(arguments)}
 
@@ -88,7 +89,7 @@ def _bash(given: Mapping[str, object], cwd: str, home: str) -> Step | None:
     known = ("command", "timeout", "description", "run_in_background")
     if not _text(given.get("command")) or given.get("run_in_background") or _other(given, *known):
         return None
-    timeout_ms = _whole(given.get("timeout"), 1)
+    timeout_ms = number(given.get("timeout"), 1)
     optional: Step = {
         "cwd": cwd if cwd and cwd != home else None,
         "timeout_s": None if timeout_ms is None else timeout_ms / 1000,
@@ -112,13 +113,6 @@ _STEPS: dict[str, Callable[[Mapping[str, object], str, str], Step | None]] = {
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _whole(value: object, least: int) -> int | None:
-    """A number as the step takes it; models also send `120` as a text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= least else None
 
 
 def _path(value: object, cwd: str, home: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from fourfold_tools.deployment.overlaps import Overlaps
 from fourfold_tools.deployment.tasks import Task
@@ -9,6 +10,8 @@ from fourfold_tools.graph import Edge, Graph, check_ids
 
 # How the reason of an edge begins that stands only because both tasks write the same place.
 SHARED_WRITE = "both write"
+# Inferred edges above which those that only order, and follow from others, are left out.
+_MOST_PAIRS = 20_000
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ def dependency_graph(tasks: Sequence[Task]) -> Graph:
         if (i, j) not in needed and (j, i) not in needed and not _separated(tasks[i], tasks[j], met)
     }
     pairs = _oriented(explicit, meetings)
+    if len(pairs) > _MOST_PAIRS:
+        pairs = _thinned(explicit, pairs, meetings)
     inferred = [_edge(tasks, a, b, meetings[min(a, b), max(a, b)]) for a, b in pairs]
     return Graph.build(ids, [*needs, *inferred])
 
@@ -110,6 +115,30 @@ def _oriented(explicit: Graph, meetings: dict[tuple[int, int], _Meeting]) -> lis
         succs[a].add(b)
         free.append((a, b))
     return sorted(free)
+
+
+def _thinned(
+    explicit: Graph, pairs: Sequence[tuple[int, int]], meetings: dict[tuple[int, int], _Meeting]
+) -> list[tuple[int, int]]:
+    """The pairs without those that carry no data and follow from others: thousands that write one file are a line."""
+    preds: list[set[int]] = [set(p) for p in explicit.preds]
+    for a, b in pairs:
+        preds[b].add(a)
+    kept: list[tuple[int, int]] = []
+    place, before = dict[int, int](), [0] * len(preds)
+    for v in TopologicalSorter(dict(enumerate(preds))).static_order():
+        place[v] = len(place)
+        for p in sorted(preds[v], key=place.__getitem__, reverse=True):
+            if not before[v] >> p & 1 or _carries(p, v, meetings):
+                kept.append((p, v))
+            before[v] |= before[p] | 1 << p
+    stated = {(p, v) for v, named in enumerate(explicit.preds) for p in named}
+    return sorted(pair for pair in kept if pair not in stated)
+
+
+def _carries(a: int, b: int, meetings: dict[tuple[int, int], _Meeting]) -> bool:
+    met = meetings.get((min(a, b), max(a, b)))
+    return met is not None and bool(met.forward if a < b else met.backward)
 
 
 def _ancestors(graph: Graph) -> list[int]:

@@ -48,7 +48,9 @@ class Ledger:
         index = self._index[ref.from_]
         if not self._subs.get(index):
             output = self.results[index, 0].output
-            return [] if output is None else output.field(ref.field)
+            if output is None:  # it had no items
+                return 0 if ref.field == "count" else []
+            return output.field(ref.field)
         outputs = [self.results[index, sub].output for sub in range(1, self._subs[index] + 1)]
         values: list[Json] = [output.field(ref.field) for output in outputs if output is not None]
         if ref.field == "count":
@@ -122,12 +124,16 @@ class Ledger:
         """The run was cancelled while these ran."""
         for unit in units:
             result = self._result(unit, Outcome(Failure("cancelled", "cancelled while it ran")))
-            for each in (unit, *unit.followers):
-                self._finish_unit(each, replace(result, state="cancelled", id=each.id, index=(each.index, each.sub)))
+            result = replace(result, state="cancelled")
+            self._finish_unit(unit, result)
+            followers, unit.followers = unit.followers, []
+            for follower in followers:
+                self.share(follower, result)
 
     def _finish_unit(self, unit: Unit, result: StepResult) -> None:
         self._record(result)
         ok = result.state == "ok"
+        self.failed = self.failed or not ok
         if unit.sub:
             self._subs_open[unit.index] -= 1
             if not ok:

@@ -25,6 +25,11 @@ class Limiter:
         """The slots of a key; a writable number for whoever adapts limits (`totals`)."""
         return self.totals.get(key, self._per_host)
 
+    def halve(self, key: str) -> int:
+        """Allow a key half of what it had, at least one: its host asked for less. The new number."""
+        self.totals[key] = max(1, self.total(key) // 2)
+        return self.totals[key]
+
     def free(self, key: str) -> int:
         return self.total(key) - self._used[key]
 

@@ -32,6 +32,7 @@ _WHY: dict[str, str] = {
     "timed_out": "the batch's deadline passed before it started",
     "cancelled": "an earlier step failed (on_error: stop)",
 }
+_CUT_OFF = "cancelled before it started"
 
 
 class Scheduler:
@@ -73,6 +74,7 @@ class Scheduler:
         self._leaders: dict[str, Unit] = {}
         self._contended: dict[str, int] = {}
         self._stopped: Code | None = None
+        self._why = ""
         self.width = work.width
         self.ledger = Ledger(work, journal, self.now_s)
         self.running: dict[Unit, float] = {}
@@ -110,7 +112,8 @@ class Scheduler:
     def _prepare_ready(self) -> None:
         while ready := self.ledger.take_ready():
             for index in ready:
-                self._prepare(index)
+                if self._stopped is None:  # one that cannot be prepared may stop the run before the next
+                    self._prepare(index)
 
     def _prepare(self, index: int) -> None:
         try:
@@ -127,17 +130,26 @@ class Scheduler:
             self._queue.push(self._unit(index, 0, parts.parts[0]))
 
     def _fan_out(self, index: int, parts: Spread) -> None:
-        """Sub-steps instead of the step; none at all ends the step well, with a word about it."""
+        """Sub-steps instead of the step; no items at all end the step well, with a word about it."""
         kept = parts.parts[: self.ledger.room()]
         left_out = parts.left_out + len(parts.parts) - len(kept)
-        if not kept:
+        if self._stopped is not None:
+            self.ledger.finish_whole(index, "skipped", code=self._stopped, message=self._why)
+            return
+        if not parts.parts:
             self.ledger.finish_whole(index, "ok", note="no items, so nothing to do")
+            return
+        if not kept:
+            most = f"the batch has its {self._work.max_sub_steps:,} sub-steps already"
+            self.ledger.finish_whole(index, "failed", code="too_large", message=f"{left_out} items left out: {most}")
+            self._check_stop()
             return
         self.ledger.open_subs(index, len(kept))
         for sub, step in enumerate(kept, 1):
             unit = self._unit(index, sub, step)
             if left_out and sub == 1:
-                unit.note = f"{len(kept)} of {len(kept) + left_out} items; {left_out} left out (max_items)"
+                bound = "max_items" if len(kept) == len(parts.parts) else "max_sub_steps"
+                unit.note = f"{len(kept)} of {len(kept) + left_out} items; {left_out} left out ({bound})"
             if not self.ledger.restore(unit):
                 self._queue.push(unit)
 
@@ -199,6 +211,7 @@ class Scheduler:
         if leader is None or leader is unit:
             return False
         self._queue.take(unit)
+        self._drop_claim(unit)
         result = self.ledger.results.get((leader.index, leader.sub))
         if result is None:
             leader.followers.append(unit)
@@ -344,6 +357,7 @@ class Scheduler:
         wait = rule.wait_s(failure, unit.attempts, now - (unit.first_s or now), self._chance())
         if wait is None or not self._budget.spend():
             return False
+        unit.last = outcome
         heapq.heappush(self._later, (now + wait, id(unit), unit))
         return True
 
@@ -359,18 +373,20 @@ class Scheduler:
     def _stop(self, code: Code) -> None:
         """Start nothing more: what waits is skipped with the code, what runs ends by itself."""
         if self._stopped is None:
-            self._stopped = code
-            self.ledger.leave_unstarted(self._waiting(), {unit.index for unit in self._busy()}, code, _WHY[code])
+            self._stopped, self._why = code, _WHY[code]
+            self._leave_waiting({unit.index for unit in self._busy()})
 
-    def _waiting(self) -> list[Unit]:
-        """Every unit that has not started or waits for another try, with those that follow it; all leave."""
+    def _leave_waiting(self, busy: set[int]) -> None:
+        """What was tried and waits for another try ends as it last failed; what never started is skipped."""
         units = [*self._queue.drain(), *self._parked, *(unit for _, _, unit in self._later)]
-        self._later.clear()
-        for unit in self._parked:
-            self._drop_claim(unit)
         self._parked.clear()
-        followers = [other for unit in units for other in unit.followers]
-        return [*units, *followers]
+        self._later.clear()
+        for unit in units:
+            self._drop_claim(unit)
+            if unit.last is not None:
+                self.ledger.finish(unit, unit.last)
+        fresh = [unit for unit in units if unit.last is None]
+        self.ledger.leave_unstarted(fresh, busy, self._stopped or "cancelled", self._why)
 
     def _busy(self) -> list[Unit]:
         """Running units and those that will end with them."""
@@ -378,11 +394,10 @@ class Scheduler:
 
     def _cut_off(self) -> None:
         """The call was cancelled: what had ended stays, what ran is cancelled, what waited is skipped."""
-        self._stopped = self._stopped or "cancelled"
+        self._stopped, self._why = "cancelled", _CUT_OFF
         self._take_in_ended()
-        waiting = self._waiting()
         self.ledger.cut(list(self.running))
-        self.ledger.leave_unstarted(waiting, set(), "cancelled", "cancelled before it started")
+        self._leave_waiting(set())
 
     def _let_go(self) -> None:
         """Give back what the run still holds at the limiter and at the locks, however it ended."""

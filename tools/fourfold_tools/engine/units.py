@@ -8,6 +8,7 @@ from typing import Literal
 from fourfold_tools.engine.locks import Claim
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep
+from fourfold_tools.model.result import Outcome
 
 Kind = Literal["call", "expand"]
 
@@ -18,6 +19,7 @@ class Unit:
 
     index: the submitted step. sub: 0 for the step itself, 1.. for sub-steps. order: smaller starts first.
     kind: `expand` finds out which sub-steps there are (a glob) and ends in them instead of a result.
+    last: what the last try gave, where another one follows.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Unit:
     lane: int | None = None
     group_id: str | None = None
     claim: Claim | None = None
+    last: Outcome | None = None
     taken: bool = False
     note: str = ""
     followers: list["Unit"] = field(default_factory=list["Unit"])
@@ -87,8 +90,8 @@ class ReadyQueue:
         self._groups.pop(unit.group, None)
 
     def drain(self) -> Sequence[Unit]:
-        """Every unit still queued, which leaves the queue empty."""
-        units = [entry[2] for heap in self._heaps.values() for entry in heap if not entry[2].taken]
+        """Every unit still queued, once each (one that came back has two entries); the queue is empty then."""
+        units = {entry[2]: None for heap in self._heaps.values() for entry in heap if not entry[2].taken}
         self._heaps.clear()
         self._groups.clear()
-        return units
+        return list(units)

@@ -42,7 +42,7 @@ class Evidence:
     total: the sum of alone_s with its 95 % interval, the bounded steps at their bounds; None when nothing stands.
         The high end also allows for what few readings cannot show, see `_unseen_s`.
     bounded_share: share of the sequential time that the bounded steps may hold.
-    faults: pairs that fit no step that ran, or fit one twice.
+    faults: ids of pairs that fit no step that ran (its id, stratum and result), or fit one twice.
     """
 
     ran: tuple[StepRecord, ...]
@@ -86,7 +86,7 @@ def weigh(record: RunRecord, pairs: Sequence[Pair], seed: int) -> Evidence:
     """Sort the steps that ran by what the pairs say about them, and estimate their sequential time."""
     ran = tuple(s for s in record.steps if s.duration_s is not None)
     times = Counter(p.id for p in pairs)
-    known = {s.id for s in ran}
+    known = {s.id: s for s in ran}
     by_id = {p.id: p for p in pairs if p.id in known}
     excluded = {s.id: reason for s in ran if (reason := _why_excluded(s, by_id.get(s.id)))}
     strata = _stratify([s for s in ran if s.id not in excluded], by_id)
@@ -106,8 +106,15 @@ def weigh(record: RunRecord, pairs: Sequence[Pair], seed: int) -> Evidence:
         excluded=excluded,
         total=total,
         bounded_share=high / (high + total.value - low) if total else 1.0,
-        faults=tuple(sorted(i for i, count in times.items() if count > 1 or i not in known)),
+        faults=tuple(sorted({p.id for p in pairs if times[p.id] > 1 or not _fits(p, known.get(p.id))})),
     )
+
+
+def _fits(pair: Pair, step: StepRecord | None) -> bool:
+    """Whether the pair's parallel side is this step."""
+    if step is None or pair.stratum != step.stratum:
+        return False
+    return None in {pair.par_hash, step.result_hash} or pair.par_hash == step.result_hash
 
 
 def _why_excluded(step: StepRecord, pair: Pair | None) -> str | None:

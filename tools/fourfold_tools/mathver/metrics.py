@@ -64,9 +64,9 @@ def parallel_efficiency(factor: float, width: float) -> float:
     return factor / width
 
 
-def work_inflation(parallel_cpu_s: float, alone_cpu_s: float) -> float | None:
-    """Processor seconds beside others over processor seconds alone; None without any alone."""
-    return parallel_cpu_s / alone_cpu_s if alone_cpu_s > 0 else None
+def work_inflation(parallel_cpu_s: float, alone_cpu_s: float) -> float:
+    """Processor seconds beside others over processor seconds alone (above 0) for the same work."""
+    return parallel_cpu_s / alone_cpu_s
 
 
 def cpu_share(cpu_s: float, wall_s: float, cores: float) -> float | None:

@@ -150,7 +150,6 @@ class RunRecord:
     server_alone_cpu_s: the same over all runs alone (first and second ones).
     peak_rss_bytes: of server and children together. mem_total_bytes: what they could have had.
     load_parallel, load_alone: pressure during each arm; None when not looked at.
-    results: results that the caller got (steps that are ok).
     chosen: the steps that were drawn for runs alone before any was made; None when nobody wrote it down. One that
         is chosen and has no pair was lost, and a sample with losses proves nothing.
     verification_s: what the verification cost.

@@ -115,12 +115,12 @@ def verify_run(
     evidence = weigh(record, known if method in {"sampled", "measured"} else (), seed)
     time = compare_times(record, evidence, method, seed)
     lost = len(set(record.chosen or ()) - {p.id for p in known})
-    ran = [s.id for s in evidence.ran]
+    ran = {s.id: s for s in evidence.ran}
     found = MathVer(
         level=level,
         time=time,
         resource=use_of_resources(record, evidence, time, seed),
-        quality=check_quality(ran, [p for p in known if p.id in set(ran)], lost),
+        quality=check_quality(list(ran), [p for p in known if p.id in ran], lost),
         context=use_of_context(record.results, record.tokens),
         verification_s=record.verification_s,
         version=record.version,

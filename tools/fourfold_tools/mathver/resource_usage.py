@@ -163,8 +163,8 @@ def _inflation(pairs: Sequence[Pair], seed: int) -> _Inflation | None:
     whole = estimate_total([Sample(tuple(readings), len(readings), alone)], seed)
     extra = abs(whole.value - alone)
     return _Inflation(
-        whole.value / alone,
-        (whole.low / alone, whole.high / alone),
+        metrics.work_inflation(whole.value, alone),
+        (metrics.work_inflation(whole.low, alone), metrics.work_inflation(whole.high, alone)),
         extra > IMMATERIAL * sum(p.seq_s for p in pairs),
     )
 
@@ -177,7 +177,7 @@ def _server_inflation(record: RunRecord, evidence: Evidence, pairs: Sequence[Pai
     all_runs_s = sum(p.seq_s + (p.seq2_s or 0.0) for p in pairs)
     alone = record.server_alone_cpu_s * evidence.total.value / all_runs_s
     material = abs(record.server_cpu_s - alone) > IMMATERIAL * evidence.total.value
-    return _Inflation(record.server_cpu_s / alone, None, material)
+    return _Inflation(metrics.work_inflation(record.server_cpu_s, alone), None, material)
 
 
 def _criteria(

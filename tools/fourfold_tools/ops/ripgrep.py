@@ -1,6 +1,7 @@
 """ripgrep: where the program is, what it is told, and runs of it that end when enough was read."""
 
 import os
+import re
 import shutil
 import sysconfig
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ _MAX_ROOT_BYTES = 131_072
 MAX_PATTERN_BYTES = 65_536
 _MAX_ERROR_BYTES = 65_536
 _KNOWN_CODES = {0, 1, 2}  # something matched, nothing did, something could not be read or understood
+_SAID_WHEN_SORTING = re.compile(r"IO error for operation on .+: (?=[^:]+$)")
 _MIN_RECORD_BYTES = 7  # `./a NUL 1 : LF`
 
 
@@ -134,7 +136,8 @@ class Ended:
     def unreadable(self) -> list[str]:
         """What it could not read, one message each, ordered; those that came first where there are very many."""
         lines = self.errors.decode("utf-8", "backslashreplace").splitlines()
-        return sorted({line.removeprefix("rg: ").removeprefix("./") for line in lines if _is_about_file(line)})
+        said = {_SAID_WHEN_SORTING.sub("", line) for line in lines if _is_about_file(line)}
+        return sorted(line.removeprefix("rg: ").removeprefix("./") for line in said)
 
 
 class Ripgrep:

@@ -37,6 +37,11 @@ def record_of_run(
     )
 
 
+def seed_of(run: str) -> int:
+    """The seed of a run's sample: from its id, so that it can be drawn again."""
+    return int.from_bytes(run.encode()[-4:], "big")
+
+
 def judge(record: RunRecord, arms: Arms, seed: int) -> MathVer:
     """MathVer over a run and what was run again."""
     done = replace(

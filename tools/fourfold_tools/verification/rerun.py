@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import anyio
@@ -22,7 +22,10 @@ _GRACE_S = 2.0  # a step alone may take this much longer than in the run before 
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """What running steps alone gave: pairs, the ids that were chosen for them, what it cost, how it was loaded."""
+    """What running steps alone gave: pairs, the ids that were chosen for them, what it cost, how it was loaded.
+
+    other: what a step gave alone where that was not what it gave in the run, by id.
+    """
 
     method: Method = "bounds"
     pairs: tuple[Pair, ...] = ()
@@ -30,6 +33,18 @@ class Arms:
     seconds: float = 0.0
     server_cpu_s: float | None = None
     load: Load | None = None
+    other: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def joined(self, more: "Arms") -> "Arms":
+        """These and further runs alone."""
+        return replace(
+            self,
+            pairs=(*self.pairs, *more.pairs),
+            chosen=(*(self.chosen or ()), *(more.chosen or ())),
+            seconds=self.seconds + more.seconds,
+            server_cpu_s=(self.server_cpu_s or 0.0) + (more.server_cpu_s or 0.0),
+            other={**self.other, **more.other},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,7 @@ class Alone:
     cpu_s: float | None
     digest: str | None
     ok: bool
+    body: str
 
 
 async def run_alone(
@@ -51,20 +67,23 @@ async def run_alone(
     began: float,
     budget_s: float,
     seed: int,
+    whole: bool = False,
+    only: Sequence[str] | None = None,
 ) -> Arms:
     """Run chosen steps alone, twice where the budget allows, and pair them with what they did in the run.
 
     steps: literal arguments by id. began: when the run started, seconds since the epoch; inputs newer than that
-    void their pair. budget_s: bounds the whole (inf runs every step that may be repeated).
+    void their pair. budget_s: bounds the whole. whole: every step that may be repeated, not a sample that fits
+    the budget. only: these steps and no others.
     """
-    chosen = choose(record.steps, budget_s, seed=seed, runs=2)
+    chosen = tuple(only) if only is not None else choose(record.steps, inf if whole else budget_s, seed=seed, runs=2)
     start, cpu = time.monotonic(), time.process_time()
     log = LoadLog()
     first: dict[str, Alone] = {}
     second: dict[str, Alone] = {}
     async with runtime.alone, anyio.create_task_group() as tasks:
         tasks.start_soon(log.watch)
-        with anyio.move_on_after(budget_s if budget_s < inf else None):
+        with anyio.move_on_after(budget_s):
             for passed in (first, second):
                 for name in chosen:
                     alone = await _once(runtime, name, steps[name], results[name])
@@ -87,6 +106,7 @@ async def run_alone(
         seconds=time.monotonic() - start,
         server_cpu_s=time.process_time() - cpu,
         load=log.load(),
+        other={p.id: first[p.id].body for p in pairs if p.par_hash != p.seq_hash},
     )
 
 
@@ -103,9 +123,9 @@ async def _once(runtime: Runtime, name: str, step: AnyStep, result: StepResult) 
         return None
     [outcome] = outcomes
     took = time.monotonic() - start if outcome.duration_s is None else outcome.duration_s
-    return Alone(
-        took, outcome.cpu_s, fingerprint(_as_result(result, outcome)), not isinstance(outcome.result, Failure)
-    )
+    alone = _as_result(result, outcome)
+    body = alone.output.body() if alone.output is not None else alone.message
+    return Alone(took, outcome.cpu_s, fingerprint(alone), alone.state == "ok", body)
 
 
 def _as_result(result: StepResult, outcome: Outcome) -> StepResult:
@@ -113,8 +133,8 @@ def _as_result(result: StepResult, outcome: Outcome) -> StepResult:
     if isinstance(outcome.result, Failure):
         failure = outcome.result
         state: State = "timed_out" if failure.code == "timed_out" else "failed"
-        return replace(result, state=state, code=failure.code, output=failure.output)
-    return replace(result, state="ok", code=None, output=outcome.result)
+        return replace(result, state=state, code=failure.code, message=failure.message, output=failure.output)
+    return replace(result, state="ok", code=None, message="", output=outcome.result)
 
 
 def _pair(

@@ -11,7 +11,7 @@ from fourfold_tools.ops.permissions.domains import host_of
 from fourfold_tools.ops.permissions.held import Effect, HeldRule
 from fourfold_tools.ops.permissions.paths import PathPattern
 from fourfold_tools.ops.permissions.sources import Places, SettingsFile, Source, read_source, stamp
-from fourfold_tools.ops.permissions.uses import FileUse, HostUse, Use, file_use, uses
+from fourfold_tools.ops.permissions.uses import FileUse, HostUse, Use, file_uses, uses
 from fourfold_tools.ops.workspace import Workspace
 
 _Stamps = tuple[tuple[SettingsFile, tuple[int, ...] | None], ...]
@@ -113,7 +113,7 @@ class Permissions:
 
     def check_path(self, path: str) -> Verdict:
         """The verdict on reading one file, for what a step finds only while it runs."""
-        return _decide(self._now(), [file_use(path, self._workspace)])
+        return _decide(self._now(), file_uses(path, self._workspace))
 
     def check_url(self, url: str) -> Verdict:
         """The verdict on fetching one URL, for the hops of a redirect."""

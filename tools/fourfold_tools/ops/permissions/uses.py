@@ -2,28 +2,21 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from glob import iglob
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import cast
 
-from fourfold_tools.errors import InvalidRequest
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, BashStep, FetchStep, GlobStep, GrepStep, ReadStep
 from fourfold_tools.ops.permissions.domains import host_of
-from fourfold_tools.ops.permissions.segments import is_wild
+from fourfold_tools.ops.permissions.named import expanded, known_ends, named_files
 from fourfold_tools.ops.permissions.spellings import UNKNOWN, Spellings, spellings
-from fourfold_tools.ops.shell.parse import Word
 from fourfold_tools.ops.shell.place import EVERYTHING
-from fourfold_tools.ops.wildcards import expand_braces
 from fourfold_tools.ops.workspace import Workspace
 
 _READ = ("Read", "NotebookRead")
 _WRITE = ("Edit", "Write", "MultiEdit", "NotebookEdit")
-# Files that one shell wildcard is looked up for; beyond them the wildcard itself is judged, not each file.
-_MAX_EXPANDED = 10_000
-_MAX_FOLDERS = 20  # from which the words of one command are looked up
 _GIT_SHOWS = frozenset(
     {"annotate", "archive", "blame", "cat-file", "diff", "format-patch", "grep", "log", "show", "stash"}
 )
@@ -68,13 +61,15 @@ def uses(step: AnyStep, effects: Effects, workspace: Workspace) -> list[Use]:
     """What a step with literal arguments does."""
     match step:
         case ReadStep():
-            return [*_read_files(_strings(step.path), workspace)]
+            files = [file for path in _absolute(step.path, workspace) for file in expanded(path)]
+            return [FileUse(_READ, _both(file)) for file in files]
         case GrepStep():
-            roots = _strings(step.path) or ["."]
-            return [FileUse(("Grep", *_READ), _both(workspace.absolute(root)), tree=True) for root in roots]
+            roots = _absolute("." if step.path is None else step.path, workspace)
+            return [FileUse(("Grep", *_READ), _both(root), tree=True) for root in roots]
         case GlobStep():
-            folder = workspace.absolute((_strings(step.path) or ["."])[0])
-            starts = {_fixed_part(os.path.join(folder, os.path.expanduser(p))) for p in _strings(step.pattern)}
+            folders = _absolute("." if step.path is None else step.path, workspace)
+            patterns = [os.path.expanduser(pattern) for pattern in _strings(step.pattern)]
+            starts = {_fixed_part(os.path.join(folder, pattern)) for folder in folders for pattern in patterns}
             return [FileUse(("Glob", "LS", *_READ), _both(start), tree=True) for start in sorted(starts)]
         case BashStep():
             return list(_command_uses(step, effects, workspace))
@@ -82,15 +77,9 @@ def uses(step: AnyStep, effects: Effects, workspace: Workspace) -> list[Use]:
             return [HostUse(host_of(url)) for url in _strings(step.url)]
 
 
-def file_use(path: str, workspace: Workspace) -> FileUse:
-    """The reading of one file."""
-    return FileUse(_READ, _both(workspace.absolute(path)))
-
-
-def _read_files(paths: Iterable[str], workspace: Workspace) -> Iterator[FileUse]:
-    for path in paths:
-        for name in _expanded(workspace.absolute(path)):
-            yield FileUse(_READ, _both(name))
+def file_uses(path: str, workspace: Workspace) -> list[Use]:
+    """The reading of one file; none for a name that no file can have."""
+    return [FileUse(_READ, _both(file)) for file in _absolute(path, workspace)]
 
 
 def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Iterator[Use]:
@@ -99,7 +88,7 @@ def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Ite
     if any(_SHELL_CODE.fullmatch(name) for name in step.env or {}):
         found = replace(found, every=(*found.every, UNKNOWN))
     yield CommandUse(found)
-    cwd = workspace.absolute((_strings(step.cwd) or ["."])[0])
+    cwd = next(iter(_absolute(step.cwd, workspace)), workspace.cwd)
     given = [*_strings(step.args), *_strings(list((step.env or {}).values()))]
     texts = [word.text or "" for word in found.words]
     said = "\n".join([step.command, cwd.removeprefix(workspace.cwd), *texts, *given, *step.reads, *step.writes])
@@ -108,11 +97,10 @@ def _command_uses(step: BashStep, effects: Effects, workspace: Workspace) -> Ite
     for pattern in sorted(effects.writes):
         yield from _pattern_uses(pattern, said, cwd, FileUse(_WRITE, (), guards=_READ))
     hidden = not effects.known or EVERYTHING in effects.reads or _shows_history(texts)
-    words = found.words if hidden else ()
-    names = _rough_words(step.command, cwd) if hidden else []
-    for path in sorted(_named_files([*given, *names, *(n for word in words for n in _names(word, cwd))], cwd)):
+    command, words = (step.command, found.words) if hidden else ("", ())
+    for path in sorted(named_files(command, words, given, cwd)):
         yield FileUse(_READ, _both(path), tree=True, bare=False)
-    for end in filter(None, map(_known_end, words)):
+    for end in known_ends(words):
         yield FileUse(_READ, (os.path.normpath(cwd + end),), tree=True, bare=False, certain=False)
 
 
@@ -137,78 +125,9 @@ def _pattern_uses(pattern: str, said: str, cwd: str, use: FileUse) -> Iterator[F
     if "**" in start.split("/"):
         yield replace(use, paths=(start,))
         return
-    for path in _expanded(start):
+    for path in expanded(start):
         if start != pattern or path == start or not os.path.isdir(path):  # a wildcard that reads files skips folders
             yield replace(use, paths=_both(path), tree=start != pattern)
-
-
-def _rough_words(command: str, cwd: str) -> list[str]:
-    """The text cut at whatever may end a word: all there is of a text that cannot be read, or of a loop's list."""
-    cut = re.split(r"[\s;&|<>()`]+", re.sub(r"[\\'\"]", "", command))
-    return [text for word in cut for text in _spread(word, cwd)]
-
-
-def _names(word: Word, cwd: str) -> list[str]:
-    """The files that a word may name, `$HOME` and `$PWD` worked out; none where it cannot be known."""
-    if word.text is not None:
-        return _spread(word.text, cwd) if word.glob else [word.text]
-    text = word.raw.replace('"', "").replace("'", "")
-    text = re.sub(r"^\$(HOME\b|\{HOME\})", "~", text)
-    text = re.sub(r"^\$(PWD\b|\{PWD\}|\(pwd\))", lambda _: cwd, text)
-    return [] if "$" in text or "`" in text else _spread(text, cwd)
-
-
-def _spread(text: str, cwd: str) -> list[str]:
-    """A word's text with its braces and wildcards worked out."""
-    try:
-        forms = expand_braces(text)
-    except InvalidRequest:  # more alternatives than anybody means
-        forms = [text]
-    wild = (_expanded(os.path.join(cwd, os.path.expanduser(form))) if is_wild(form) else [form] for form in forms)
-    return [path for paths in wild for path in paths]
-
-
-def _known_end(word: Word) -> str | None:
-    """The literal `/rest/of/the/path` behind a word's last expansion, None where there is none."""
-    found = re.search(r"(?:\$\w+|[})`])(/[^$`{}()]*)$", word.raw.replace('"', "").replace("'", ""))
-    return found[1] if found and word.text is None else None
-
-
-def _named_files(texts: Sequence[str], cwd: str) -> set[str]:
-    """The files that texts name from `cwd`, or from a folder named as well (`cd src && tool f`, `tar -C src f`)."""
-    found: set[str] = set()
-    folders = [cwd]
-    for folder in folders:  # grows on the way
-        new = _existing(texts, folder) - found
-        found |= new
-        folders += [path for path in sorted(new) if os.path.isdir(path)][: _MAX_FOLDERS - len(folders)]
-    return found
-
-
-def _existing(texts: Iterable[str], folder: str) -> set[str]:
-    """The files that texts name: as they stand, behind an option, a key and `=`, a host and `:`, curl's `@`."""
-    found: set[str] = set()
-    for text in texts:
-        forms = {
-            text,
-            text.rpartition("=")[2],
-            text.rpartition(":")[2],
-            text.partition(":")[0],
-            text.lstrip("@<"),
-            text.removeprefix("file://"),
-        }
-        for form in forms | ({text[2:]} if text.startswith("-") else set[str]()):
-            path = os.path.join(folder, os.path.expanduser(form))
-            if form and "\0" not in form and os.path.lexists(path):
-                found |= {os.path.normpath(path), os.path.realpath(path)}  # they differ where `..` follows a link
-    return found
-
-
-def _expanded(pattern: str) -> list[str]:
-    """The path itself, or for a name that holds wildcards and does not exist, the files there are."""
-    if not is_wild(pattern) or os.path.lexists(pattern):
-        return [pattern]
-    return [pattern, *islice(iglob(pattern), _MAX_EXPANDED)]
 
 
 def _fixed_part(pattern: str) -> str:
@@ -217,8 +136,16 @@ def _fixed_part(pattern: str) -> str:
     return os.path.normpath("/".join(names) or "/")
 
 
+def _absolute(value: object, workspace: Workspace) -> list[str]:
+    return [workspace.absolute(path) for path in _strings(value) if "\0" not in path]
+
+
 def _both(path: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((path, os.path.realpath(path))))
+    """The path and where it leads."""
+    try:
+        return tuple(dict.fromkeys((path, os.path.realpath(path))))
+    except (OSError, ValueError):  # a name that the system cannot hold
+        return (path,)
 
 
 def _strings(value: object) -> list[str]:

@@ -111,7 +111,8 @@ _BUNDLE = verbs(
 def _option(words: Sequence[Word], *options: str) -> list[Word]:
     """The values of options, attached or in the next word."""
     found: list[Word] = []
-    for word, following in zip(words, [*words[1:], None], strict=True):
+    for i, word in enumerate(words):
+        following = words[i + 1] if i + 1 < len(words) else None
         for option in options:
             if word.prefix == option and word.text is not None and following is not None:
                 found.append(following)

@@ -193,13 +193,15 @@ class Parser(SimpleReader):
 
     def _if(self) -> Compound:
         parts: list[Node] = []
-        word = "if"
-        while word != "fi":
-            if word != "else":
-                parts.append(self._body())
-                self._reserved("then")
+        word = "elif"
+        while word == "elif":
             parts.append(self._body())
-            word = self._reserved("fi") if word == "else" else self._reserved("fi", "elif", "else")
+            self._reserved("then")
+            parts.append(self._body())
+            word = self._reserved("fi", "elif", "else")
+        if word == "else":
+            parts.append(self._body())
+            self._reserved("fi")
         return Compound("if", tuple(parts))
 
     def _do(self) -> Node:
