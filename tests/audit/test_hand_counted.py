@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded import Recorded, Use, bash, edit, glob, grep, read
+from recorded import Recorded, Use, bash, edit, fetch, glob, grep, read
 
 from fourfold_tools.audit.report import AuditReport
 
@@ -40,6 +40,18 @@ def test_results_between_the_blocks_of_one_message_do_not_split_it(session: Reco
     session.turn(read("a", "/w/a.py"), read("b", "/w/b.py"), interleaved=True)
     # The client starts a call while the reply streams; it is still one message.
     assert counted(audit(session.path)) == (1, 0, [])
+
+
+@pytest.mark.parametrize(("request_line", "used"), [(True, 10_000), (False, 10_500)], ids=["request", "usage"])
+def test_replies_with_the_same_id_are_told_apart(
+    session: Recorded, audit: Auditor, request_line: bool, used: int
+) -> None:
+    session.turn(read("a", "/w/a.py"), message="m")
+    if request_line:
+        session.entry(type="api-request", params={"model": "claude-opus-5-5"})
+    session.turn(read("b", "/w/b.py"), message="m", used=used)
+    # Some gateways number every message alike; a request in between, or another usage, begins a new reply.
+    assert counted(audit(session.path)) == (2, 1, [["a", "b"]])
 
 
 @pytest.mark.parametrize("command", ["cd src", "cd src && ls", "(cd src; ls)", "pushd src", "true;cd src"])
@@ -170,6 +182,19 @@ def test_a_path_that_an_older_result_named_is_no_dependency(session: Recorded, a
     session.turn(bash("l", "ls", "app.py\nold.py")).turn(read("a", "/w/app.py")).turn(read("b", "/w/old.py"))
     # l | [a b]: both names come from l, none of the two from the other.
     assert counted(audit(session.path)) == (3, 1, [["a", "b"]])
+
+
+def test_an_address_that_a_page_linked_depends_on_the_page(session: Recorded, audit: Auditor) -> None:
+    session.say("see https://e.org/start").turn(fetch("s", "https://e.org/start", "go on at https://e.org/chapter-2"))
+    session.turn(fetch("n", "https://e.org/chapter-2")).turn(fetch("t", "https://e.org/start"))
+    # s | n was linked by s, t was not linked by n: [n t].
+    assert counted(audit(session.path)) == (3, 1, [["n", "t"]])
+
+
+def test_a_file_pattern_with_a_name_that_was_found_depends_on_it(session: Recorded, audit: Auditor) -> None:
+    session.turn(read("a", "/w/a.py", "1\topen('x9.cfg')")).turn(glob("g", "**/x9.cfg"))
+    session.turn(grep("h", "TODO", glob="*.py", path="/w/conf"))
+    assert counted(audit(session.path)) == (3, 1, [["g", "h"]])
 
 
 def test_a_module_that_a_file_imports_depends_on_that_file(session: Recorded, audit: Auditor) -> None:

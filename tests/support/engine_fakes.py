@@ -1,6 +1,6 @@
 """The seams' fakes: an op that does as it is told, and a journal that remembers."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,9 @@ def said(text: str) -> Outcome:
 
 @dataclass
 class FakeOp:
-    """Takes bash steps whose command says what to do: `ok`, `fail`, `hang`, `break`, `hold NAME`, `busy`.
+    """Takes bash steps whose command says what to do: `ok`, `fail`, `hang`, `break`, `hold NAME`, `say N`.
+
+    `say N` prints N lines, for references; `fail-if WORD` fails where an argument is that word.
 
     Remembers what started and ended and how many ran at once. `gates` let a test hold a step until it says so.
     """
@@ -85,6 +87,10 @@ class FakeOp:
                 raise ZeroDivisionError("broken op")
             case "hold":
                 await self.gate(words[1]).wait()
+            case "say":
+                return said("\n".join(f"item{i}" for i in range(int(words[1]))))
+            case "fail-if" if call.step.args and words[1] in list(call.step.args):  # type: ignore[arg-type]
+                return Outcome(Failure("exit_status", "exit 1"))
             case _:
                 await anyio.lowlevel.checkpoint()
         return said(call.id)
@@ -121,6 +127,11 @@ def work_of(
     stop_on_error: bool = False,
     timeout_s: float = 30.0,
     weights: Sequence[float] | None = None,
+    max_items: int = 20,
+    max_sub_steps: int = 1000,
+    retry: RetryRule | None = None,
+    done: Mapping[tuple[int, int], StepResult] | None = None,
+    expand: Callable[[AnyStep], Awaitable[list[AnyStep]]] | None = None,
 ) -> Work:
     ids = [step.id or f"s{i + 1}" for i, step in enumerate(steps)]
     touched = list(effects or [op.effects(step) for step in steps])
@@ -139,10 +150,11 @@ def work_of(
         width=width,
         deadline_s=deadline_s,
         stop_on_error=stop_on_error,
-        max_items=20,
-        max_sub_steps=1000,
-        retry=RetryRule(2, 20.0, 0.0, 0.0),
+        max_items=max_items,
+        max_sub_steps=max_sub_steps,
+        retry=retry or RetryRule(2, 20.0, 0.0, 0.0),
         title=lambda step, _: step.op,
-        is_glob=lambda _: False,
-        expand=_no_glob,
+        is_glob=lambda step: isinstance(step, BashStep) and step.command.startswith("glob"),
+        expand=expand or _no_glob,
+        done=done or {},
     )

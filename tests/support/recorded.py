@@ -36,6 +36,10 @@ def bash(call: str, command: str, result: str = "", *, failed: bool = False, **a
     return Use(call, "Bash", {"command": command, **arguments}, result, failed)
 
 
+def fetch(call: str, url: str, result: str = "a page") -> Use:
+    return Use(call, "WebFetch", {"url": url, "prompt": "what is new?"}, result)
+
+
 def edit(call: str, path: str) -> Use:
     arguments = {"file_path": path, "old_string": "x", "new_string": "y"}
     return Use(call, "Edit", arguments, "The file has been updated successfully.")
@@ -80,10 +84,12 @@ class Recorded:
         output: int = 100,
         text: str = "I will.",
         interleaved: bool = False,
+        message: str = "",
     ) -> "Recorded":
         """A reply as the client writes it, a line for each block, and then its results.
 
         interleaved: each result before the next block, as when a call starts while the reply still streams.
+        message: its id, a new one by default.
         """
         self._replies += 1
         self.clock_s += model_s
@@ -91,7 +97,7 @@ class Recorded:
         if used is not None:
             counts = {"input_tokens": 10, "cache_creation_input_tokens": used - cached - 10}
             usage = {"usage": {**counts, "cache_read_input_tokens": cached, "output_tokens": output}}
-        head = {"id": f"msg_{self._replies:03}", "role": "assistant", "model": "claude-opus-5-5", **usage}
+        head = {"id": message or f"msg_{self._replies:03}", "role": "assistant", "model": "claude-opus-5-5", **usage}
         self.entry(type="assistant", message={**head, "content": [{"type": "text", "text": text}]})
         for use in uses:
             block = {"type": "tool_use", "id": use.id, "name": use.tool, "input": use.arguments}

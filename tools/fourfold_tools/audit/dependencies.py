@@ -19,6 +19,7 @@ from fourfold_tools.model.effects import conflict
 _WINDOW = 2000  # lines that Read shows without a limit
 _SHELL = re.compile(r""""[^"]*"|'[^']*'|[;&|\n(`]+|[^\s;&|(`"']+""")
 _TOKEN = re.compile(r"[\w.@+~/:-]*\w")
+_WILD = re.compile(r"[/*?{},\[\]]+")
 _WORD = re.compile(r"\w{3,}")
 # Words that anybody writes without having seen them: of programming languages, and subcommands of the usual tools.
 _COMMON_WORDS = """
@@ -55,69 +56,65 @@ def dependency(call: Call, role: Role, earlier: Sequence[Earlier], known: Mentio
 
     known: what had been named before the first of them, or by the model itself since.
     """
-    wanted = list(_wanted(call))
+    wanted = list(_wanted(call))  # none of `found` had been named before, so one name of it is enough
     for before in earlier:
         if clash := conflict(before.role.effects, role.effects):
             kind, path, _ = clash
             return Dependency(before.call.id, call.id, _CLASHES[kind].format(path))
-        for names in wanted:
-            if names[0] in known.names:  # the whole of it, wherever its parts came from
-                continue
-            if name := next((n for n in names if n in before.found.names and n not in known.names), None):
-                return Dependency(before.call.id, call.id, f"{name!r} was first named by its result")
+        if name := next((name for name in wanted if name in before.found.names), None):
+            return Dependency(before.call.id, call.id, f"{name!r} was first named by its result")
         if reason := _window(call, before, known):
             return Dependency(before.call.id, call.id, reason)
     return None
 
 
-def _wanted(call: Call) -> Iterator[list[str]]:
-    """What the arguments name, each as a list: the whole first, then its parts."""
+def _wanted(call: Call) -> Iterator[str]:
+    """What the arguments name, wholes and parts."""
     given = call.arguments
     match call.tool:
         case "Read":
-            yield _path(str(given.get("file_path", "")), call.cwd)
+            yield from _path(str(given.get("file_path", "")), call.cwd)
         case "Grep":
-            yield from ([word] for word in _words(str(given.get("pattern", ""))))
+            yield from _words(str(given.get("pattern", "")))
             yield from _searched(call)
         case "Glob":
-            yield from ([word] for word in _words(str(given.get("pattern", ""))))
-            yield from (
-                [part] for part in re.split(r"[/*?{},\[\]]+", str(given.get("pattern", ""))) if "." in part[1:]
-            )
+            yield from _words(str(given.get("pattern", "")))
+            yield from (part for part in _WILD.split(str(given.get("pattern", ""))) if "." in part[1:])
             yield from _searched(call)
         case "WebFetch":
-            yield _url(str(given.get("url", "")))
+            yield from _url(str(given.get("url", "")))
         case "Bash":
             yield from _command(str(given.get("command", "")), call.cwd)
         case _:
             pass
 
 
-def _searched(call: Call) -> Iterator[list[str]]:
+def _searched(call: Call) -> Iterator[str]:
     """Where a search looks."""
     if path := call.arguments.get("path"):
-        yield _path(str(path), call.cwd)
+        yield from _path(str(path), call.cwd)
     if pattern := call.arguments.get("glob"):
-        yield from ([word] for word in _words(str(pattern)))
+        yield from _words(str(pattern))
 
 
-def _path(path: str, cwd: str) -> list[str]:
+def _path(path: str, cwd: str) -> Iterator[str]:
     """A path as a result would name it, then its parts and their words."""
     name = below(path, cwd)
-    return [whole(name), *(part for part in names_in(name) if part not in _COMMON)]
+    yield whole(name)
+    yield from (part for part in names_in(name) if part not in _COMMON)
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text) if word not in _COMMON]
+def _words(text: str) -> Iterator[str]:
+    yield from (word for word in _WORD.findall(text) if word not in _COMMON)
 
 
-def _url(url: str) -> list[str]:
+def _url(url: str) -> Iterator[str]:
     """The address without its scheme, its host and its last part."""
     address = whole(url.partition("://")[2].partition("#")[0])
-    return [address, address.partition("/")[0], address.rpartition("/")[2]]
+    yield from (address, address.partition("/")[0], address.rpartition("/")[2])
 
 
-def _command(text: str, cwd: str) -> Iterator[list[str]]:
+def _command(text: str, cwd: str) -> Iterator[str]:
     """The words of a command but for program names, options and what anybody knows."""
     program_next = True
     for word in _SHELL.findall(text):
@@ -127,14 +124,14 @@ def _command(text: str, cwd: str) -> Iterator[list[str]]:
         program_next = separator
 
 
-def _named(word: str, cwd: str) -> Iterator[list[str]]:
+def _named(word: str, cwd: str) -> Iterator[str]:
     """What one word of a command, perhaps a quoted pattern or a script, names."""
     for token in _TOKEN.findall(word):
         for part in token.split(":"):
             if "/" in part or "." in part:
-                yield _path(part, cwd)
+                yield from _path(part, cwd)
             else:
-                yield from ([name] for name in _words(part))
+                yield from _words(part)
 
 
 def _window(call: Call, before: Earlier, known: Mentions) -> str | None:
