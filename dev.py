@@ -19,7 +19,7 @@ TRY = """{"steps": [
   {"id": "ops",   "op": "grep", "pattern": "^class \\\\w+Op\\\\b", "path": "tools", "mode": "files"},
   {"id": "heads", "op": "read", "path": {"from": "ops", "field": "paths", "each": true}, "limit": 4},
   {"id": "count", "op": "bash", "command": "wc -l \\"$@\\" | tail -n 1", "args": {"from": "ops", "field": "paths"}},
-  {"id": "docs",  "op": "glob", "pattern": "*.md"},
+  {"id": "docs",  "op": "glob", "pattern": "*.md", "path": "docs"},
   {"id": "log",   "op": "bash", "command": "git log --oneline -n 3"},
   {"id": "gone",  "op": "read", "path": "no/such/file.py"},
   {"id": "after", "op": "bash", "command": "echo never runs", "needs": ["gone"]}

@@ -20,6 +20,7 @@ examples:
   fourfold show r-8kq2                 one run, step by step
   fourfold show r-8kq2/tests           the whole output of one step
   fourfold audit ~/.claude/projects    what batches would have saved in past conversations
+  fourfold verify r-8kq2 --full        what did running it in parallel gain?
   fourfold doctor                      is everything in place?
   fourfold register --scope project    add fourfold to Claude Code
 """
@@ -83,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--json", action="store_true", help="as JSON, with every group and the batch for it")
     audit.set_defaults(run=_audit)
 
+    verify = commands.add_parser("verify", help="measure what running a stored run in parallel gained")
+    verify.add_argument("run_id", metavar="RUN")
+    verify.add_argument("--full", action="store_true", help="run every step again that may be repeated, not a sample")
+    verify.add_argument("--budget", type=float, metavar="SECONDS", help="what it may cost")
+    verify.add_argument("--json", action="store_true", help="the whole verification as JSON")
+    verify.set_defaults(run=_verify)
+
     doctor = commands.add_parser("doctor", help="check ripgrep, state, settings, permissions, Claude Code")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
@@ -139,6 +147,12 @@ def _audit(args: argparse.Namespace) -> int:
         return run_audit(Path(args.path), as_json=args.json)
     except FourfoldError as exc:
         return _bad(exc.message)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from fourfold_server.terminal import verify_run
+
+    return _in_loop(lambda: verify_run(args.run_id, full=args.full, budget_s=args.budget, as_json=args.json))
 
 
 def _doctor(args: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.request import BatchRequest
 from fourfold_tools.runtime import Runtime, raise_descriptor_limit
 from fourfold_tools.status import StatusRequest, run_line, status
+from fourfold_tools.verify import VerifyRequest, verify
 
 _MOST_ROWS = 12  # running steps that the live display shows
 
@@ -105,6 +106,19 @@ async def list_runs(limit: int, *, as_json: bool) -> int:
     else:
         print("\n".join(map(run_line, found)) or "no runs yet")
     return 0
+
+
+async def verify_run(run: str, *, full: bool, budget_s: float | None, as_json: bool) -> int:
+    """Print a run's verification; 1 where it is INVALID, else 0."""
+    try:
+        request = VerifyRequest(run=run, mode="full" if full else "sample", budget_s=budget_s)
+    except ValidationError as exc:
+        raise InvalidRequest(faults_of(exc, "")) from exc
+    async with Runtime.open() as runtime:
+        reply = await verify(runtime, request)
+    data = reply.structured or {}
+    print(json.dumps(data, indent=1, ensure_ascii=False) if as_json else "\n".join(reply.blocks))
+    return 1 if data.get("state") == "INVALID" else 0
 
 
 async def show(what: str, *, as_json: bool) -> int:

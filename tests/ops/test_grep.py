@@ -119,7 +119,7 @@ async def test_patterns_and_context_read_as_ripgrep_reads_them(
 
 
 async def test_the_fields_hold_what_the_body_shows(op: GrepOp) -> None:
-    content = await _grep(op, "main", context=1, head_limit=6, path="src")
+    content = await _grep(op, "main", context=1, head_limit=4, path="src")
     assert content.paths == ("src/app.py",)
     assert content.matches == (Match("src/app.py", 4, "def main():"),)
     assert content.count == 2
@@ -276,7 +276,9 @@ async def _codes(op: GrepOp, calls: list[Call]) -> list[str]:
 async def test_what_was_found_before_the_deadline_is_kept(
     op: GrepOp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "rg").write_text("#!/bin/sh\nprintf './a\\0001:x\\n./a\\0002:unfin'; exec sleep 60\n", encoding="utf-8")
+    (tmp_path / "rg").write_text(
+        "#!/bin/sh\nprintf './a\\0001:x\\n./a\\0002:unfin'; exec sleep 60\n", encoding="utf-8"
+    )
     (tmp_path / "rg").chmod(0o755)
     monkeypatch.setattr("fourfold_tools.ops.ripgrep.find_ripgrep", lambda: str(tmp_path / "rg"))
 

@@ -44,7 +44,9 @@ def test_what_is_printed_is_parsed_whatever_names_and_lines_hold(tree: dict[byte
 
 
 @given(st.dictionaries(_NAME, _LINES, min_size=1, max_size=3), st.data())
-def test_output_that_stops_anywhere_gives_every_finished_line(tree: dict[bytes, list[Line]], data: st.DataObject) -> None:
+def test_output_that_stops_anywhere_gives_every_finished_line(
+    tree: dict[bytes, list[Line]], data: st.DataObject
+) -> None:
     files = [FileHits(name, lines) for name, lines in tree.items()]
     whole = [(file.path, line) for file in files for line in file.lines]
     ends = [len(_printed([FileHits(path, [line])])) for path, line in whole]

@@ -68,7 +68,9 @@ def test_without_ripgrep_the_message_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     _install(tmp_path / "bin")
-    shutil.copy(tmp_path / "bin" / "rg", tmp_path / "rg")  # a relative entry of PATH would find what a project planted
+    shutil.copy(
+        tmp_path / "bin" / "rg", tmp_path / "rg"
+    )  # a relative entry of PATH would find what a project planted
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "none"))
     monkeypatch.setenv("PATH", path)
@@ -117,7 +119,11 @@ async def test_a_users_own_configuration_changes_nothing(
     [
         (Scope(_HERE), ["("], "regex parse error: unclosed group"),
         (Scope(_HERE), ["a\nb"], 'the literal "\\n" is not allowed in a regex'),
-        (Scope(_HERE), ["(?=x)"], "regex parse error: look-around, including look-ahead and look-behind, is not supported"),
+        (
+            Scope(_HERE),
+            ["(?=x)"],
+            "regex parse error: look-around, including look-ahead and look-behind, is not supported",
+        ),
         (Scope(_HERE, type="nosuch"), ["x"], "unrecognized file type: nosuch"),
         (Scope(_HERE, glob="["), ["x"], "error parsing glob '[': unclosed character class; missing ']'"),
     ],

@@ -68,4 +68,7 @@ def test_effects_name_the_tree_that_a_link_leads_to(workspace: Workspace) -> Non
     write_tree(Path(workspace.cwd), {"src/a.py": ""})
     os.symlink("src", os.path.join(workspace.cwd, "link"))
 
-    assert tree_patterns(workspace, ["link", "none", "a\0b"]) == {f"{workspace.cwd}/src/**", f"{workspace.cwd}/none/**"}
+    assert tree_patterns(workspace, ["link", "none", "a\0b"]) == {
+        f"{workspace.cwd}/src/**",
+        f"{workspace.cwd}/none/**",
+    }

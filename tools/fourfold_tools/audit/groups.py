@@ -134,7 +134,7 @@ class Grouper:
 
     def _say(self, text: str) -> None:
         """What the user or the model names is known, unless a result of the group has named it first."""
-        self._known.learn(Mentions.of(text))
+        self._known.learn(Mentions.of(text).without(self._open.found))
 
 
 def _wall(turn: Turn, roles: list[Role]) -> str:
