@@ -213,8 +213,8 @@ def test_a_pure_chain_saves_nothing(session: Recorded, audit: Auditor) -> None:
 
 def test_a_window_at_a_line_that_grep_found_depends_on_it(session: Recorded, audit: Auditor) -> None:
     session.say("look at app.py").turn(grep("g", "setup", "app.py:120:setup()", path="/w/app.py"))
-    session.turn(read("r", "/w/app.py", offset=110, limit=40))
-    # The path was known, line 120 was not.
+    session.turn(read("r", "/w/app.py", offset=110, limit=40), text="It is at app.py:120.")
+    # The path was known, line 120 was not: that the model repeats it is no knowledge of its own.
     assert counted(audit(session.path)) == (2, 0, [])
 
 

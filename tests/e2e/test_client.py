@@ -76,6 +76,22 @@ async def test_a_batch_of_twelve_steps_answers_in_the_json_form_of_the_contract(
     twelve_steps.check_json(result.structured_content, url)
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"op": "read", "path": "src/app.py"},
+        {"op": "grep", "pattern": "def main"},
+        {"op": "glob", "pattern": "*.py"},
+        {"op": "bash", "command": "cat src/app.py"},
+    ],
+    ids=lambda step: step["op"],
+)
+async def test_a_step_that_only_reads_runs_once_however_often_it_is_said(client: Client, step: dict[str, Any]) -> None:
+    result = await client.call_tool("batch", {"steps": [step, step, {**step, "id": "third"}]})
+    sections = texts(result)[0].split("\n── ")[1:]
+    assert [part.partition("\n")[2] for part in sections[1:]] == ["(same as s1)"] * 2
+
+
 async def test_a_run_can_be_read_whole_as_a_resource(client: Client) -> None:
     with twelve_steps.web_page() as url:
         result = await client.call_tool("batch", twelve_steps.request(url))

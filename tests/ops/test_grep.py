@@ -71,51 +71,116 @@ src/lib.txt:2:no newline at the end: os"""
 @pytest.mark.parametrize(
     ("arguments", "body"),
     [
-        ({}, _ALL_OS),
-        ({"path": "src/app.py"}, "src/app.py:1:import os\nsrc/app.py:5:    return os.name"),
-        ({"path": "src", "glob": "*.txt"}, "src/lib.txt:1:os\nsrc/lib.txt:2:no newline at the end: os"),
-        ({"path": "src", "type": "py", "head_limit": 1}, "src/app.py:1:import os\n\n[Showing results with pagination = limit: 1]"),
-        ({"type": "py", "head_limit": 2, "offset": 1}, "src/app.py:5:    return os.name\nsrc/lib/util.py:1:import os\n\n[Showing results with pagination = limit: 2, offset: 1]"),
-        ({"type": "py", "head_limit": 2, "offset": 2}, "src/lib/util.py:1:import os\nsrc/lib/util.py:2:OS = 'os: x'\n\n[Showing results with pagination = offset: 2]"),
-        ({"type": "py", "offset": 9}, "No entries at this offset\n\n[Showing results with pagination = offset: 9]"),
-        ({"glob": "*.py", "path": ["src/lib.txt", "src/lib"]}, "src/lib/util.py:1:import os\nsrc/lib/util.py:2:OS = 'os: x'\nsrc/lib.txt:1:os\nsrc/lib.txt:2:no newline at the end: os"),
-        ({"glob": "!src", "hidden": False, "no_ignore": True}, "ignored.log:1:os"),
-        ({"path": ".git"}, ".git/config:1:os = 1"),
-        ({"mode": "files", "type": "py"}, "Found 2 files\nsrc/lib/util.py\nsrc/app.py"),
-        ({"mode": "files", "path": "src", "head_limit": 1}, "Found 1 file limit: 1\nsrc/lib.txt"),
-        ({"mode": "files", "path": "src", "head_limit": 1, "offset": 1}, "Found 1 file limit: 1, offset: 1\nsrc/lib/util.py"),
-        ({"mode": "count", "path": "src"}, "src/app.py:2\nsrc/lib/util.py:2\nsrc/lib.txt:2\n\nFound 6 total occurrences across 3 files."),
-        ({"mode": "count", "path": "src/app.py"}, "src/app.py:2\n\nFound 2 total occurrences across 1 file."),
+        ({}, _ALL_OS.split("\n")),
+        ({"path": "src/app.py"}, ["src/app.py:1:import os", "src/app.py:5:    return os.name"]),
+        ({"path": "src", "glob": "*.txt"}, ["src/lib.txt:1:os", "src/lib.txt:2:no newline at the end: os"]),
+        (
+            {"path": "src", "type": "py", "head_limit": 1},
+            ["src/app.py:1:import os", "", "[Showing results with pagination = limit: 1]"],
+        ),
+        (
+            {"type": "py", "head_limit": 2, "offset": 1},
+            [
+                "src/app.py:5:    return os.name",
+                "src/lib/util.py:1:import os",
+                "",
+                "[Showing results with pagination = limit: 2, offset: 1]",
+            ],
+        ),
+        (
+            {"type": "py", "head_limit": 2, "offset": 2},
+            [
+                "src/lib/util.py:1:import os",
+                "src/lib/util.py:2:OS = 'os: x'",
+                "",
+                "[Showing results with pagination = offset: 2]",
+            ],
+        ),
+        (
+            {"type": "py", "offset": 9},
+            ["No entries at this offset", "", "[Showing results with pagination = offset: 9]"],
+        ),
+        (
+            {"glob": "*.py", "path": ["src/lib.txt", "src/lib"]},
+            [
+                "src/lib/util.py:1:import os",
+                "src/lib/util.py:2:OS = 'os: x'",
+                "src/lib.txt:1:os",
+                "src/lib.txt:2:no newline at the end: os",
+            ],
+        ),
+        ({"glob": "!src", "hidden": False, "no_ignore": True}, ["ignored.log:1:os"]),
+        ({"path": ".git"}, [".git/config:1:os = 1"]),
+        ({"mode": "files", "type": "py"}, ["Found 2 files", "src/lib/util.py", "src/app.py"]),
+        ({"mode": "files", "path": "src", "head_limit": 1}, ["Found 1 file limit: 1", "src/lib.txt"]),
+        (
+            {"mode": "files", "path": "src", "head_limit": 1, "offset": 1},
+            ["Found 1 file limit: 1, offset: 1", "src/lib/util.py"],
+        ),
+        (
+            {"mode": "count", "path": "src"},
+            ["src/app.py:2", "src/lib/util.py:2", "src/lib.txt:2", "", "Found 6 total occurrences across 3 files."],
+        ),
+        ({"mode": "count", "path": "src/app.py"}, ["src/app.py:2", "", "Found 2 total occurrences across 1 file."]),
     ],
-)  # fmt: skip
+)
 async def test_the_body_has_the_clients_form(
-    op: GrepOp, workspace: Workspace, arguments: dict[str, Any], body: str
+    op: GrepOp, workspace: Workspace, arguments: dict[str, Any], body: list[str]
 ) -> None:
     subprocess.run(["git", "init", "-q"], cwd=workspace.cwd, check=True)
     write_tree(Path(workspace.cwd), {".git/config": "os = 1\n"})
 
-    assert (await _grep(op, r"\bos\b", **arguments)).text == body
+    assert (await _grep(op, r"\bos\b", **arguments)).text == "\n".join(body)
 
 
 @pytest.mark.parametrize(
     ("pattern", "arguments", "body"),
     [
-        ("main", {"context": 1, "path": "src"}, "src/app.py-3-\nsrc/app.py:4:def main():\nsrc/app.py-5-    return os.name\n--\nsrc/app.py-7-\nsrc/app.py:8:main()"),
-        ("import", {"after": 1, "path": "src"}, "src/app.py:1:import os\nsrc/app.py-2-\n--\nsrc/lib/util.py:1:import os\nsrc/lib/util.py-2-OS = 'os: x'"),
-        ("OS =", {"context": 5, "before": 1, "after": 0}, "src/lib/util.py-1-import os\nsrc/lib/util.py:2:OS = 'os: x'"),
-        (r"main.*?return", {"multiline": True}, "src/app.py:4:def main():\nsrc/app.py:5:    return os.name"),
-        ("MAIN()", {"ignore_case": True, "fixed": True}, "src/app.py:4:def main():\nsrc/app.py:8:main()"),
-        ("main()", {"head_limit": 1}, "src/app.py:4:def main():\n\n[Showing results with pagination = limit: 1]"),
-        ("x'$", {}, "No matches found"),
-        ("nowhere", {}, "No matches found"),
-        ("nowhere", {"mode": "files"}, "No files found"),
-        ("nowhere", {"mode": "count"}, "No matches found\n\nFound 0 total occurrences across 0 files."),
+        (
+            "main",
+            {"context": 1, "path": "src"},
+            [
+                "src/app.py-3-",
+                "src/app.py:4:def main():",
+                "src/app.py-5-    return os.name",
+                "--",
+                "src/app.py-7-",
+                "src/app.py:8:main()",
+            ],
+        ),
+        (
+            "import",
+            {"after": 1, "path": "src"},
+            [
+                "src/app.py:1:import os",
+                "src/app.py-2-",
+                "--",
+                "src/lib/util.py:1:import os",
+                "src/lib/util.py-2-OS = 'os: x'",
+            ],
+        ),
+        (
+            "OS =",
+            {"context": 5, "before": 1, "after": 0},
+            ["src/lib/util.py-1-import os", "src/lib/util.py:2:OS = 'os: x'"],
+        ),
+        (r"main.*?return", {"multiline": True}, ["src/app.py:4:def main():", "src/app.py:5:    return os.name"]),
+        ("MAIN()", {"ignore_case": True, "fixed": True}, ["src/app.py:4:def main():", "src/app.py:8:main()"]),
+        (
+            "main()",
+            {"head_limit": 1},
+            ["src/app.py:4:def main():", "", "[Showing results with pagination = limit: 1]"],
+        ),
+        ("x'$", {}, ["No matches found"]),
+        ("nowhere", {}, ["No matches found"]),
+        ("nowhere", {"mode": "files"}, ["No files found"]),
+        ("nowhere", {"mode": "count"}, ["No matches found", "", "Found 0 total occurrences across 0 files."]),
     ],
-)  # fmt: skip
+)
 async def test_patterns_and_context_read_as_ripgrep_reads_them(
-    op: GrepOp, pattern: str, arguments: dict[str, Any], body: str
+    op: GrepOp, pattern: str, arguments: dict[str, Any], body: list[str]
 ) -> None:
-    assert (await _grep(op, pattern, **arguments)).text == body
+    assert (await _grep(op, pattern, **arguments)).text == "\n".join(body)
 
 
 async def test_the_fields_hold_what_the_body_shows(op: GrepOp) -> None:
@@ -203,8 +268,10 @@ async def test_a_refused_pattern_fails_alone_in_its_group(op: GrepOp) -> None:
     results = [outcome.result for outcome in await op.run(calls)]
 
     assert [type(result).__name__ for result in results] == [
-        "GrepOutput", "Failure", "GrepOutput", "Failure", "GrepOutput", "Failure",
-    ]  # fmt: skip
+        *["GrepOutput", "Failure"],
+        *["GrepOutput", "Failure"],
+        *["GrepOutput", "Failure"],
+    ]
     assert [result.message for result in results if isinstance(result, Failure)] == [
         "regex parse error: unclosed group",
         "regex parse error: unclosed character class",
@@ -328,9 +395,19 @@ def test_calls_that_differ_in_the_pattern_only_are_grouped(op: GrepOp) -> None:
     assert op.group_key(grep_call("x")) == op.group_key(grep_call("y"))
     assert _key(op, path=["a", "b"]) == _key(op, path=["a", "b"])
     different: list[dict[str, Any]] = [
-        {}, {"path": "a"}, {"glob": "*.py"}, {"type": "py"}, {"mode": "files"}, {"ignore_case": True}, {"fixed": True},
-        {"head_limit": 3}, {"offset": 1}, {"hidden": False}, {"no_ignore": True}, {"timeout_s": 3},
-    ]  # fmt: skip
+        {},
+        {"path": "a"},
+        {"glob": "*.py"},
+        {"type": "py"},
+        {"mode": "files"},
+        {"ignore_case": True},
+        {"fixed": True},
+        {"head_limit": 3},
+        {"offset": 1},
+        {"hidden": False},
+        {"no_ignore": True},
+        {"timeout_s": 3},
+    ]
     assert len({_key(op, **arguments) for arguments in different}) == len(different)
 
 

@@ -59,8 +59,9 @@ def test_output_that_stops_anywhere_gives_every_finished_line(
 
 def test_gaps_and_messages_stand_with_their_file() -> None:
     output = (
-        b'./a\x001:x\n--\n./a\x009:x\n--\n./b\x002-y\n./b: WARNING: stopped searching binary file after match (found "\\0" '
-        b'byte around offset 7)\n./c: binary file matches (found "\\0" byte around offset 4)\n'
+        b"./a\x001:x\n--\n./a\x009:x\n--\n./b\x002-y\n"
+        b'./b: WARNING: stopped searching binary file after match (found "\\0" byte around offset 7)\n'
+        b'./c: binary file matches (found "\\0" byte around offset 4)\n'
     )
 
     a, b, c = parse_lines(output)

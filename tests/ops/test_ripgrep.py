@@ -179,7 +179,7 @@ async def test_a_search_that_was_killed_is_not_taken_for_one_that_found_nothing(
 
 async def test_more_roots_than_a_command_line_holds_are_all_searched(spawner: Spawner, workspace: Workspace) -> None:
     names = [f"{i:04}-{'n' * 200}" for i in range(700)]
-    write_tree(Path(workspace.cwd), {name: "foo\n" for name in names})
+    write_tree(Path(workspace.cwd), dict.fromkeys(names, "foo\n"))
     roots = Roots(tuple(f"./{name}" for name in names), lone_file=False)
     tap = Tap(10_000_000)
 

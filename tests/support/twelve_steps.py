@@ -39,7 +39,7 @@ def request(url: str) -> dict[str, Any]:
             {"id": "kinds", "op": "grep", "pattern": ["^class ", r"^def \w+"], "path": "src"},
             {"id": "docs", "op": "glob", "pattern": "*.md"},
             {"id": "page", "op": "fetch", "url": url},
-            {"id": "twin", "op": "grep", "pattern": "def main", "glob": "*.py", "mode": "files"},
+            {"id": "twin", "op": "glob", "pattern": "*.md"},
             {"id": "count", "op": "bash", "command": 'grep -c "" "$@"', "args": {"from": "hits", "field": "paths"}},
             {"id": "check", "op": "bash", "command": FAILURE},
             {"id": "after", "op": "bash", "command": "echo never", "needs": ["check"]},
@@ -75,7 +75,7 @@ def sections(url: str) -> list[tuple[str, str]]:
             rf"page · fetch {re.escape(url)} · ok · {TIME}",
             f"[web content from {url} · 200 · text/html · cache miss]\n# Hello\n\nSome **bold** text.",
         ),
-        (r"twin · grep · ok", "(same as hits)"),
+        (r"twin · glob · ok", "(same as docs)"),
         (rf"count · bash · ok · {COST}(?: · effects: unknown)?", "src/tool.py:5\nsrc/app.py:7"),
         (rf"check · bash · failed exit_status · exit 3 · {COST}", "Exit code 3\nran\nbroke"),
         (r"after · bash · skipped · blocked by check", ""),
@@ -194,7 +194,7 @@ def _check_outputs(steps: dict[str, Any], url: str) -> None:
     assert output("after") is None
     assert steps["after"]["blocked_by"] == ["check"]
     assert output("cat")["stdout"] == TREE["docs/guide.md"]
-    assert steps["twin"]["same_as"] == "hits"
+    assert steps["twin"]["same_as"] == "docs"
     assert steps["again"]["same_as"] == "cat"
     assert steps["cat"]["effects"] == "read_only"
     for name in ("hits", "count", "check", "page", "core"):

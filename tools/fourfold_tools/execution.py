@@ -64,6 +64,7 @@ class Execution:
         self._usage = Usage()
         self._load: LoadLog | None = None
         self._handoff: str | None = None
+        self._seen = len(runtime.pressure.decisions)
         self._alone: list[Cut] = []
         self._signals: list[Signal] = []
         self._began = time.time()
@@ -92,6 +93,7 @@ class Execution:
                     tasks.start_soon(self._measure, scheduler, measured)
                 tasks.start_soon(journal.write_on)
                 tasks.start_soon(progress.tell, scheduler)
+                tasks.start_soon(self._runtime.pressure.watch)
                 await self._run_steps(scheduler)
                 await measured.wait()
                 if self._usage.conversation is not None:
@@ -258,7 +260,7 @@ class Execution:
         signals = [told] if (told := self._usage.announcement) else []
         if self._handoff is not None:
             signals = [_handed_over(signal, self._handoff) for signal in signals]
-        signals += self._signals
+        signals += [*self._signals, *self._runtime.pressure.decisions[self._seen :]]
         for key in scheduler.narrowed:
             reason = "steps failed for want of shared things"
             signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))

@@ -31,6 +31,7 @@ from fourfold_tools.ops.permissions.decide import Permissions
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.read import ReadOp
 from fourfold_tools.ops.workspace import Workspace
+from fourfold_tools.pressure_watch import PressureWatch
 from fourfold_tools.store.database import Database
 from fourfold_tools.store.runs import Runs
 from fourfold_tools.store.timings import Timings
@@ -76,6 +77,7 @@ class Runtime:
     limiter: Limiter
     locks: PathLocks
     retry_budget: RetryBudget
+    pressure: PressureWatch
     fetch: FetchOp
     spawner: Spawner
     cores: float
@@ -159,6 +161,7 @@ class Runtime:
             "bash": BashOp(settings.bash, workspace, spawner, classify),
             "fetch": fetch,
         }
+        limiter = Limiter(_slots(settings, cores), settings.limits.net_per_host)
         return cls(
             settings=settings,
             workspace=workspace,
@@ -169,7 +172,8 @@ class Runtime:
             ops={name: GuardedOp(op, permissions) for name, op in ops.items()},
             permissions=permissions,
             meter=Meter(env, str(roots[0]), settings.context),
-            limiter=Limiter(_slots(settings, cores), settings.limits.net_per_host),
+            limiter=limiter,
+            pressure=PressureWatch(limiter, cores),
             locks=PathLocks(),
             retry_budget=RetryBudget(settings.retry.budget_per_step, settings.retry.budget_max),
             fetch=fetch,

@@ -97,13 +97,14 @@ def _sequence(tasks: Sequence[Task], graph: Graph, knot: Sequence[int]) -> Conte
 
 def _shared(tasks: Sequence[Task], knot: Sequence[int]) -> tuple[str, ...]:
     """The written patterns of the knot, as the caller spelled them, that some other task of it writes too."""
-    out: dict[str, None] = {}
+    owners: dict[str, set[int]] = {}
+    said: dict[str, str] = {}
     for v in knot:
-        others = Overlaps(p for w in knot if w != v for p in tasks[w].write_paths)
         for name, path in zip(tasks[v].writes, tasks[v].write_paths, strict=True):
-            if others.of(path):
-                out[name] = None
-    return tuple(out)
+            owners.setdefault(path, set()).add(v)
+            said.setdefault(path, name)
+    index = Overlaps(owners)
+    return tuple(said[p] for p in owners if len(set[int]().union(*(owners[q] for q in index.of(p)))) > 1)
 
 
 def _weigh(
