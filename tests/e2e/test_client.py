@@ -213,7 +213,7 @@ async def test_a_fault_of_any_kind_has_a_line_of_its_own(client: Client) -> None
         {"op": "glob", "pattern": "*", "bogus": 1},
         {"op": "dance"},
         {"op": "bash", "command": "true", "timeout_s": -1},
-        {"op": "fetch", "url": []},
+        {"op": "fetch", "url": "http://a", "max_bytes": 0},
         "read",
         {"path": "a"},
     ]
@@ -225,7 +225,7 @@ async def test_a_fault_of_any_kind_has_a_line_of_its_own(client: Client) -> None
         "steps[2].bogus: unknown argument",
         "steps[3]: unknown op 'dance' (string); expected read, grep, glob, bash, fetch",
         "steps[4].timeout_s: expected more than 0, got -1 (integer)",
-        "steps[5].url: must not be empty, got [] (list)",
+        "steps[5].max_bytes: expected at least 1, got 0 (integer)",
         "steps[6]: expected an object, got 'read' (string)",
         "steps[7]: needs `op`",
         "surprise: unknown argument",

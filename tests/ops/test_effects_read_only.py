@@ -1,9 +1,9 @@
 """Commands that certainly only read: the table, and the proof by running them."""
 
-import hashlib
 import os
-import shutil
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -376,3 +376,77 @@ tty
 def cases(table: str) -> list[str]:
     """The commands of a table: one a line, with ¶ for a line's end inside a command."""
     return [line.replace("¶", "\n") for line in table.strip("\n").split("\n")]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A small project with a repository, and the environment commands get there."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def run(self, argv: list[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+
+    def state(self) -> dict[str, tuple[int, ...]]:
+        """Every file and folder with what changes when it is touched in any way but reading."""
+        found: dict[str, tuple[int, ...]] = {}
+        for root, folders, files in os.walk(self.folder.parent):
+            for name in [*folders, *files]:
+                at = os.lstat(os.path.join(root, name))
+                found[os.path.join(root, name)] = (at.st_ino, at.st_mode, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
+        return found
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    base = tmp_path_factory.mktemp("sandbox")
+    home, folder = base / "home", base / "work"
+    (folder / "src").mkdir(parents=True)
+    home.mkdir()
+    for name, text in {
+        "a.py": "import os\n\ndef main():\n    return 1\n",
+        "src/b.py": "import sys\n# main\n",
+        "name with space.txt": "words\n",
+        "data.csv": "a,1\nb,2\n",
+        "sums": "0000  a.py\n",
+    }.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        os.utime(folder / name, (1_600_000_000, 1_600_000_000))  # older than the index, which then needs no refresh
+    env = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(base),
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+    made = Sandbox(folder, env)
+    for words in (["init", "-q"], ["config", "user.name", "x"], ["config", "user.email", "x@y.z"], ["add", "-A"]):
+        assert made.run(["git", *words]).returncode == 0
+    assert made.run(["git", "commit", "-qm", "first"]).returncode == 0
+    assert made.run(["git", "remote", "add", "origin", "https://example.com/x"]).returncode == 0
+    return made
+
+
+@pytest.mark.parametrize("command", cases(RUN) + cases(CLAIMED))
+def test_a_command_of_the_table_is_read_only(command: str) -> None:
+    effects = classify(command, "/w")
+    assert effects.read_only
+    assert effects.known
+    assert not effects.writes
+    assert not effects.hosts
+
+
+@pytest.mark.parametrize("command", cases(RUN))
+def test_running_a_command_of_the_table_changes_nothing(command: str, sandbox: Sandbox) -> None:
+    before = sandbox.state()
+    done = sandbox.run(["bash", "-c", command])
+    assert done.returncode not in (126, 127), done.stderr.decode()
+    assert sandbox.state() == before
+
+
+def test_the_proof_sees_what_a_writer_does(sandbox: Sandbox) -> None:
+    before = sandbox.state()
+    sandbox.run(["bash", "-c", "touch -c a.py"])
+    assert sandbox.state() != before

@@ -471,8 +471,11 @@ def test_load_finds_the_files_by_the_environment(tmp_path: Path) -> None:
         assert permissions.check(step(op="bash", command=command), NO_EFFECTS).decision == decision
 
 
+_ends = st.sampled_from(["", "*", "\0", "/..", "{a,b}", "[", "~", "$("])
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(max_size=30), st.sampled_from(["", "*", "\0", "/..", "{a,b}", "[", "~", "$("]))
+@given(st.text(st.characters(codec="utf-8", max_codepoint=0x7FF), max_size=30), _ends)
 def test_no_text_makes_a_check_fail(lab: Lab, text: str, end: str) -> None:
     lab.write("project", deny=["Bash(rm:*)", "Read(./x/**)", "Edit(*.y)", "WebFetch(domain:z)"], allow=["Read(a)"])
     odd = text + end or "."

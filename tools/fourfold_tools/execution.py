@@ -272,6 +272,7 @@ class Execution:
             results=tuple(scheduler.ledger.ordered()),
             wall_s=scheduler.wall_s(),
             width=scheduler.width,
+            heads_only=self._usage.allow(1).heads_only,
             verdict=verdict,
             context=self._usage,
             verified=self._request.verify != "off",

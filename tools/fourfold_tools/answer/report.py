@@ -35,7 +35,8 @@ class ContextUse(Protocol):
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """A finished run. step_count: submitted steps. wall_s: first dispatch to last
-    result. width: groups that could run at once.
+    result. width: groups that could run at once. heads_only: of what is cut only
+    the first lines are shown.
 
     verdict: what verification says once it is known what the answer cost. verified: steps were run again.
     """
@@ -45,6 +46,7 @@ class RunReport:
     results: tuple[StepResult, ...]
     wall_s: float
     width: int
+    heads_only: bool
     verdict: Callable[[Delivered], Verdict]
     context: ContextUse
     verified: bool

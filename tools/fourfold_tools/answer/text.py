@@ -15,7 +15,6 @@ from fourfold_tools.model.result import StepResult
 
 _ENOUGH_FOR_OBJECT = 2_000  # tokens of budget below which the verification object stays in the run's resource
 _SLACK = 8  # tokens for rounding each part up by itself
-_CUT_LINE = 60  # tokens kept free for the line that says what was cut
 _STATES = ("ok", "failed", "timed_out", "cancelled", "unknown", "skipped", "not_started")
 
 
@@ -101,27 +100,35 @@ class _Sections:
 def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _Sections:
     """Problem line, then header and body of each step; where the headers alone do not fit, as many as do."""
     problems = _problems(report.results)
-    left = budget - (estimate(problems, "data") + 1 if problems else 0)
-    shown, folded = _fold(report, left - _CUT_LINE)
+    note = estimate(_folded_line(report, len(report.results), spill), "data") + 1
+    left = budget - (estimate(problems, "data") + 1 if problems else 0) - 2 * note
+    shown, folded = _fold(report, left)
     heads = [header(r) for r in shown]
-    left -= sum(estimate(h, "code") + 1 for h in heads) + (_CUT_LINE if folded else 0)
+    left -= sum(estimate(h, "code") + 1 for h in heads)
     bodies = [body_of(r) for r in shown]
     costs = [estimate(body, kind_of(r)) + 1 for r, body in zip(shown, bodies, strict=True)]
     demands = [Demand(cost, first=r.state != "ok", most=r.max_tokens) for r, cost in zip(shown, costs, strict=True)]
     rows: list[str] = [problems] if problems else []
     cuts: list[Cut] = []
-    given = 0
+    unseen = given = 0
     for result, head, body, tokens in zip(shown, heads, bodies, allot(left, demands), strict=True):
         rows.append(head)
-        text, rest = _fit(result, body, tokens, spill) if body else ("", None)
+        text, rest = _fit(report, result, body, tokens, spill) if body else ("", None)
         given += estimate(text, kind_of(result)) + 1
+        unseen += bool(body) and not text
         rows += [text] if text else []
         cuts += [rest] if rest else []
+    if unseen:
+        rows.append(f"… {unseen:,} outputs did not fit; each is in {spill('ID')}")
     if folded:
-        whole = spill("answer")
-        rows.append(f"… {len(shown)} of {len(report.results)} sections shown; all of them: {whole}")
-        cuts.append(Cut("answer", whole, "\n".join(f"{header(r)}\n{body_of(r)}" for r in report.results)))
+        rows.append(_folded_line(report, len(shown), spill))
+        whole = "\n".join(f"{header(r)}\n{body_of(r)}" for r in report.results)
+        cuts.append(Cut("answer", spill("answer"), whole))
     return _Sections("\n".join(rows), budget - left + given, given, max(0, sum(costs) - given), tuple(cuts))
+
+
+def _folded_line(report: RunReport, shown: int, spill: Callable[[str], str]) -> str:
+    return f"… {shown:,} of {len(report.results):,} sections shown; all of them: {spill('answer')}"
 
 
 def _fold(report: RunReport, budget: int) -> tuple[list[StepResult], bool]:
@@ -137,8 +144,11 @@ def _fold(report: RunReport, budget: int) -> tuple[list[StepResult], bool]:
     return kept, len(kept) < len(report.results)
 
 
-def _fit(result: StepResult, body: str, tokens: int, spill: Callable[[str], str]) -> tuple[str, Cut | None]:
-    share, kind = head_share(result), kind_of(result)
+def _fit(
+    report: RunReport, result: StepResult, body: str, tokens: int, spill: Callable[[str], str]
+) -> tuple[str, Cut | None]:
+    """A body within its tokens, with a line that says where the whole is; nothing where not even the line fits."""
+    share, kind = 1.0 if report.heads_only else head_share(result), kind_of(result)
     piece = cut(body, tokens, kind, share)
     if piece.whole:
         return piece.text, None
@@ -147,7 +157,7 @@ def _fit(result: StepResult, body: str, tokens: int, spill: Callable[[str], str]
     piece = cut(body, tokens - estimate(line, kind) - 1, kind, share)
     line = _cut_line(piece, where.path)
     if estimate(line, kind) > tokens:
-        return "", where
+        return "", Cut(result.id, spill(result.id), body)
     return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body)
 
 

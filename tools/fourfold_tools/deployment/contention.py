@@ -155,7 +155,7 @@ def _merge_task(tasks: Sequence[Task], knot: Sequence[int], minutes: float) -> T
         prompt=(
             f"Each of the tasks {', '.join(ids)} worked in a git worktree and left its work on a branch named "
             "`fourfold/` and its id. Merge these branches into the current one, one after the other; keep the intent "
-            "of each where they touch the same lines, run the project's checks, then remove the worktrees and branches."
+            "of each where they touch the same lines, run the project's checks, then remove worktrees and branches."
         ),
         writes=tuple(pairs.values()),
         write_paths=tuple(pairs),

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from fourfold_tools.deployment import notation
 from fourfold_tools.deployment.contention import Contention, settle
 from fourfold_tools.deployment.grouping import Orchestrator, group
 from fourfold_tools.deployment.naming import names, purpose
 from fourfold_tools.deployment.notation import Block, Coordination, Hierarchical, Independent, Pipeline, Target, plain
+from fourfold_tools.deployment.overlaps import Overlaps
 from fourfold_tools.deployment.schedule import Schedule, schedule, waves
 from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.deployment.types import TypeChoice, choose_type
@@ -56,6 +58,10 @@ class Deployment:
         node = self.orchestrators[orchestrator]
         return [*node.tasks, *(v for child in node.children for v in self.tasks_under(child))]
 
+    def owns(self, task: int, path: str) -> bool:
+        """Whether an absolute path lies in what the task declared as its writes."""
+        return bool(Overlaps(self.tasks[task].write_paths).of(path))
+
     def orchestrator_data(self) -> list[dict[str, Json]]:
         ids = [self.id_of(k) for k in range(len(self.orchestrators))]
         return [
@@ -103,9 +109,7 @@ class Deployment:
         if self.choice.type == "pipeline":
             parts = self.choice.parts
             level = ["L1:Orch"] if len(parts) == 1 else [f"L1:Orch{k}" for k in range(1, len(parts) + 1)]
-            return [
-                Pipeline(level[k], 2, tuple(self._target(v) for v in part.tasks)) for k, part in enumerate(parts)
-            ]
+            return [Pipeline(level[k], 2, tuple(self._target(v) for v in part.tasks)) for k, part in enumerate(parts)]
         if len(self.orchestrators) == 1:
             return [self._leaf(0, "Orch")]
         roots = [k for k, node in enumerate(self.orchestrators) if node.parent is None]
@@ -128,7 +132,7 @@ class Deployment:
         inside = {(p, v) for v in members for p in self.graph.preds[v] if p in set(members)}
         targets = tuple(map(self._target, members))
         level, below = f"L{node.level}:{name}", node.level + 1
-        if inside and all(pair in inside for pair in zip(members, members[1:], strict=False)):
+        if inside and all(pair in inside for pair in pairwise(members)):
             return Pipeline(level, below, targets)
         if not inside:
             targets = tuple(map(self._target, sorted(members)))
@@ -159,9 +163,9 @@ def deploy(
     """
     settled, graph, contentions = settle(tasks, lanes, isolate=isolate, merge_minutes=merge_minutes)
     minutes = [task.minutes for task in settled]
-    weights = {
-        (p, v): _CUT_ORDER for v, before in enumerate(graph.preds) for p in before
-    } | {(e.before, e.after): _CUT_DATA for e in graph.edges if e.hard}
+    weights = {(p, v): _CUT_ORDER for v, before in enumerate(graph.preds) for p in before} | {
+        (e.before, e.after): _CUT_DATA for e in graph.edges if e.hard
+    }
     tree = group(graph, weights, _kin(settled), fanout)
     unnamed = Deployment(
         goal=goal,

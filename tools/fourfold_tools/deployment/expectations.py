@@ -1,4 +1,4 @@
-"""Expectations: minutes and tokens that a task is expected to take, from history, its own numbers, or its class. Pure."""
+"""Expectations: minutes and tokens a task should take, from history, its own numbers, or its class. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

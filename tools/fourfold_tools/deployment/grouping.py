@@ -93,9 +93,7 @@ def _depth_first(graph: Graph, weights: Weights) -> list[int]:
     return order
 
 
-def _cut_order(
-    order: Sequence[int], weights: Weights, kin: Weights, fanout: int, most: int
-) -> list[list[int]]:
+def _cut_order(order: Sequence[int], weights: Weights, kin: Weights, fanout: int, most: int) -> list[list[int]]:
     """Cut an order into runs of at most `fanout`, keeping the most weight inside with at most `most` runs.
 
     A price per run is raised until the runs are few enough (Lagrange); each price is one dynamic programme, O(n).

@@ -190,7 +190,9 @@ def _counted(found: re.Match[str], targets: Sequence[str]) -> None:
 
 def _independent(found: re.Match[str], rows: list[str]) -> Block:
     _counted(found, rows)
-    return Independent(found["level"], int(found["below"]), tuple(_arrow(row, "Agent:") for row in rows), found["dependency"])
+    return Independent(
+        found["level"], int(found["below"]), tuple(_arrow(row, "Agent:") for row in rows), found["dependency"]
+    )
 
 
 def _pipeline(found: re.Match[str], rows: list[str]) -> Block:
@@ -215,7 +217,10 @@ def _coordination(found: re.Match[str], rows: list[str]) -> Block:
 
 _DEPLOY = rf"🚀 \[(?P<level>{_LEVEL})→L(?P<below>\d+)\] "
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], list[str]], Block]], ...] = (
-    (re.compile(_DEPLOY + r"Parallel Deploy \| agents:(?P<count>\d+) \| dependency:(?P<dependency>none|mapped)"), _independent),
+    (
+        re.compile(_DEPLOY + r"Parallel Deploy \| agents:(?P<count>\d+) \| dependency:(?P<dependency>none|mapped)"),
+        _independent,
+    ),
     (re.compile(_DEPLOY + r"Pipeline Deploy \| stages:(?P<count>\d+) \| flow:sequential"), _pipeline),
     (
         re.compile(_DEPLOY + r"Parallel Deploy \| orchestrators:(?P<count>\d+) \| scope:(?P<scope>[^\n|]+)"),

@@ -1,4 +1,4 @@
-"""Launch inputs: what Claude Code's `Agent` tool takes to start a task, with a prompt that needs nothing else. Pure."""
+"""Launch inputs: what Claude Code's `Agent` tool takes to start a task, with a prompt that needs no other. Pure."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -70,7 +70,9 @@ def _objective(task: Task, situation: Situation) -> str:
         rows.append(f"This is one part of: {situation.goal}")
     if situation.attempt > 1:
         why = f" ({situation.failure})" if situation.failure else ""
-        rows.append(f"Attempt {situation.attempt} of 3: the one before failed{why}. Look at what it left behind first.")
+        rows.append(
+            f"Attempt {situation.attempt} of 3: the one before failed{why}. Look at what it left behind first."
+        )
     return "\n".join(rows)
 
 
@@ -91,13 +93,15 @@ def _owned(task: Task, situation: Situation) -> str:
     if task.outputs:
         rows.append(f"These must exist and be new or changed when you end: {', '.join(task.outputs)}.")
     if task.worktree:
-        branch = f"fourfold/{situation.plan}/{task.id}"
+        branch, folder = f"fourfold/{task.id}", f"../{situation.plan}-{task.id}"
         rows.append(
-            f"Others change the same paths, so work apart: `git worktree add -b {branch} ../{situation.plan}-{task.id}`, "
+            f"Others change the same paths, so work apart: `git worktree add -b {branch} {folder}`, "
             "write there only, commit on that branch, and leave the merge to the task that comes after."
         )
     elif task.apart:
-        rows.append(f"Leave alone what belongs to {', '.join(sorted(task.apart))}, even where your own paths hold it.")
+        rows.append(
+            f"Leave alone what belongs to {', '.join(sorted(task.apart))}, even where your own paths hold it."
+        )
     return "\n".join(rows)
 
 

@@ -1,4 +1,4 @@
-"""The quotient: groups of nodes as nodes of one graph, which grow together only where that leaves it acyclic. Pure."""
+"""The quotient: groups of nodes as nodes of one graph, growing together only where that leaves it acyclic. Pure."""
 
 from collections.abc import Sequence
 

@@ -107,7 +107,7 @@ def _list_schedule(
 
 
 def waves(graph: Graph, minutes: Sequence[float], width: int) -> list[list[int]]:
-    """The same work in steps for display: each wave holds at most `width` tasks whose predecessors stand before it."""
+    """The same work in steps, for display: a wave holds at most `width` tasks, their predecessors stand before it."""
     ranks = graph.upward_ranks(minutes)
     missing = [len(p) for p in graph.preds]
     ready = [(-ranks[v], v) for v in range(len(missing)) if not missing[v]]

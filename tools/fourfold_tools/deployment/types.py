@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from fourfold_tools.graph import Graph
@@ -65,7 +66,7 @@ def _part(graph: Graph, members: list[int]) -> Part:
 
 def _is_line(graph: Graph, members: Sequence[int]) -> bool:
     """Whether every task must wait for the one before it in topological order, edges over several stages included."""
-    return all(a in graph.preds[b] for a, b in zip(members, members[1:], strict=False))
+    return all(a in graph.preds[b] for a, b in pairwise(members))
 
 
 def _s(count: int) -> str:

@@ -2,7 +2,8 @@
 
 Asymmetry is the law here: "unknown" is always allowed, "read-only" only where every part of the text is certain to
 write nothing, start nothing that lives on, reach no network and depend on no variable that could change what runs.
-The answer holds for bash (and sh, dash) with the usual system programs; patterns are names, links are not followed.
+The answer holds for the shells it is given for with the system's own programs; patterns are names, links are not
+followed.
 """
 
 import re
@@ -29,23 +30,27 @@ _NO_FILE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr"})
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|\$[#?]|\$\{#\w+\}", re.ASCII)
 _FILE_TESTS = frozenset(f"-{c}" for c in "abcdefghkprsuwxGLNOS")
 
+_BASH_ONLY = re.compile(r"\$'|&>|<\(|>\(|<<<|\|&|\[\[|>&[ \t]*[^0-9 \t-]|\bfunction\b|\+=")
+
 Places = frozenset[Place]
 
 
-def classify(command: str, cwd: str) -> Effects:
-    """The effects of a shell text run by bash in `cwd` (absolute).
+def classify(command: str, cwd: str, *, shell: str = "bash", variables: Iterable[str] = ()) -> Effects:
+    """The effects of a shell text run in `cwd` (absolute) by `shell` (name or path), with these variables set anew.
 
     Unknown comes without patterns; its note names the part that could not be understood. Each path is a pattern of
     `model.effects`; a tool's private caches are not among the writes (see `ops.shell.tools`).
     """
-    tree = parse(command)
-    if tree is None:
-        return _unknown("text that cannot be read with certainty")
     walk = _Walk()
     try:
-        walk.run(tree, frozenset({Place(cwd)}))
+        _check_shell(shell, command)
+        for name in variables:
+            if not harmless_variable(name):
+                raise Uncertain(f"variable {name}")
+        walk.run(_parsed(command), frozenset({Place(cwd)}))
     except Uncertain as exc:
-        return _unknown(str(exc))
+        note = str(exc)
+        return Effects(known=False, note=note if len(note) <= 60 else note[:59] + "…")
     return joined(walk.found)
 
 
@@ -54,8 +59,20 @@ def harmless_variable(name: str) -> bool:
     return _HARMLESS.fullmatch(name) is not None
 
 
-def _unknown(note: str) -> Effects:
-    return Effects(known=False, note=note if len(note) <= 60 else note[:59] + "…")
+def _parsed(text: str) -> Node:
+    tree = parse(text)
+    if tree is None:
+        raise Uncertain("text that cannot be read with certainty")
+    return tree
+
+
+def _check_shell(shell: str, text: str) -> None:
+    """bash reads all that the parser does; a plain sh reads some of it otherwise (`&> f` starts a job there)."""
+    name = system_name(shell)
+    if name not in ("bash", "sh", "dash"):
+        raise Uncertain(f"shell {shell}")
+    if name != "bash" and _BASH_ONLY.search(text):
+        raise Uncertain(f"a form that {name} reads in its own way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +211,12 @@ class _Walk:
 
     def _script(self, cmd: SimpleCommand, script: str, places: Places) -> None:
         """The text of `sh -c`; a login or interactive shell would run files of its own first."""
-        options = [w.raw for w in cmd.words[1:] if w.raw.startswith("-")]
-        tree = parse(script)
+        options = [w.raw for w in cmd.words[1:] if w.raw.startswith(("-", "+"))]
         self._scripts += 1
-        if system_name(cmd.name or "") is None or not all(re.fullmatch(r"-[ceu]+", o) for o in options):
+        if not all(re.fullmatch(r"-[ceu]+", o) for o in options) or self._scripts > _MAX_SCRIPTS:
             raise Uncertain("options of a shell")
-        if tree is None or self._scripts > _MAX_SCRIPTS:
-            raise Uncertain("text that cannot be read with certainty")
-        self.run(tree, places)
+        _check_shell(cmd.name or "", script)
+        self.run(_parsed(script), places)
 
     def _words(self, words: Iterable[Word], places: Places) -> None:
         """What expanding words runs."""

@@ -176,10 +176,8 @@ class GrepOp:
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
             return Outcome(Failure.of(exc))
-        timed_out = TimedOut(f"timed out after {call.timeout_s:g} s")
-        return Outcome(
-            replace(Failure.of(timed_out), output=self._show(step, printed, changed) if printed.tap.data else None)
-        )
+        kept = await self._in_thread(self._show, step, printed, changed) if printed.tap.data else None
+        return Outcome(replace(Failure.of(TimedOut(f"timed out after {call.timeout_s:g} s")), output=kept))
 
     async def _search(self, scope: Scope, step: GrepStep, printed: _Printed) -> None:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
@@ -264,7 +262,8 @@ class GrepOp:
         )
 
     async def _in_thread(self, work: Callable[[*_Arguments], _T], *arguments: *_Arguments) -> _T:
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+        # What hangs in the kernel (a dead network mount) must not keep a call past its time.
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads, abandon_on_cancel=True)
 
 
 def _step(step: AnyStep) -> GrepStep:

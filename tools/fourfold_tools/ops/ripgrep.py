@@ -161,7 +161,7 @@ class Ripgrep:
         ended = Ended()
         for roots in scope.roots.chunks(_MAX_ROOT_BYTES):
             await self._run([*arguments, *roots], tap, ended)
-            if tap.full:
+            if tap.full or ended.refusal:
                 break
         return ended
 

@@ -81,6 +81,8 @@ def _texts(word: Word, cwd: str) -> list[str]:
 
 def _spread(text: str, cwd: str) -> list[str]:
     """A word's text with its braces and wildcards worked out."""
+    if "\0" in text:
+        return []
     try:
         forms = expand_braces(text)
     except InvalidRequest:  # more alternatives than anybody means
@@ -109,4 +111,4 @@ def _forms(text: str) -> set[str]:
         text.lstrip("@<"),
         text.removeprefix("file://"),
     }
-    return parts - {""}
+    return {part for part in parts if part and "\0" not in part}

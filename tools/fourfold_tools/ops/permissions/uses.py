@@ -68,7 +68,7 @@ def uses(step: AnyStep, effects: Effects, workspace: Workspace) -> list[Use]:
             return [FileUse(("Grep", *_READ), _both(root), tree=True) for root in roots]
         case GlobStep():
             folders = _absolute("." if step.path is None else step.path, workspace)
-            patterns = [os.path.expanduser(pattern) for pattern in _strings(step.pattern)]
+            patterns = [os.path.expanduser(pattern) for pattern in _strings(step.pattern) if "\0" not in pattern]
             starts = {_fixed_part(os.path.join(folder, pattern)) for folder in folders for pattern in patterns}
             return [FileUse(("Glob", "LS", *_READ), _both(start), tree=True) for start in sorted(starts)]
         case BashStep():

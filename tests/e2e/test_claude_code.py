@@ -1,0 +1,220 @@
+"""Claude Code 2.1.330 itself with fourfold as its server: what the model is shown, and what the levels do."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import twelve_steps
+from scripted_claude import Block, Script, Turn, ask_claude, call, clean_environment, node_program, run_claude, text
+
+pytestmark = pytest.mark.node
+
+BATCH = "mcp__fourfold__batch"
+WINDOW = 1_000_000  # tokens of claude-opus-5-5
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    project = tmp_path / "work"
+    twelve_steps.write_tree(project)
+    return project
+
+
+def at(percent: float, *blocks: Block) -> Turn:
+    """A reply whose context is so full."""
+    return Turn(blocks, round(WINDOW * percent / 100))
+
+
+def converse(name: str, turns: Sequence[Turn], project: Path, home: Path, **env: str) -> Script:
+    """A conversation of Claude Code that follows the turns to the end."""
+    script = Script({name: turns})
+    ask_to_the_end(name, script, project, home, **env)
+    return script
+
+
+def ask_to_the_end(name: str, script: Script, project: Path, home: Path, **env: str) -> None:
+    done = ask_claude(f"{name}: do the work", script, cwd=project, home=home, **env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(script.requests[name]) == len(script.turns[name]), done.stdout
+    assert json.loads(done.stdout)["permission_denials"] == []
+
+
+def shown_json(script: Script, name: str, turn: int) -> dict[str, Any]:
+    """A structured answer as the model reads it; the client appends a reminder of its own behind it."""
+    [content] = script.shown(name, turn)
+    data, end = json.JSONDecoder().raw_decode(content)
+    assert content[end:].strip() == "" or content[end:].lstrip().startswith("<system-reminder>")
+    assert content[:end] == json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    assert isinstance(data, dict)
+    return data
+
+
+def test_a_registered_server_is_shown_as_connected(project: Path, home: Path) -> None:
+    env = clean_environment(home)
+    env["PATH"] = f"{Path(node_program('claude')).parent}:{env['PATH']}"
+    command = [sys.executable, "-m", "fourfold_server", "register", "--scope", "local"]
+    done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    listed = run_claude(["mcp", "list"], cwd=project, env=env)
+    [line] = [line for line in listed.stdout.splitlines() if line.startswith("fourfold")]
+    assert line == f"fourfold: {sys.executable} -I -m fourfold_server serve - ✔ Connected"
+    doctor = [sys.executable, "-m", "fourfold_server", "doctor", "--json"]
+    found = subprocess.run(doctor, cwd=project, env=env, capture_output=True, text=True, timeout=60, check=False)
+    checks = {check["name"]: check for check in json.loads(found.stdout)}
+    assert checks["registration"] == {"name": "registration", "state": "ok", "found": line, "hint": ""}
+    assert "2.1.330" in checks["claude code"]["found"]
+
+
+def test_the_model_is_shown_the_batch_as_the_contract_has_it_in_both_forms(project: Path, home: Path) -> None:
+    with twelve_steps.web_page() as url:
+        other = f"{url}?json"
+        turns = [
+            at(40, text("I will."), call(BATCH, twelve_steps.request(url))),
+            at(41, call(BATCH, {**twelve_steps.request(other), "format": "json"})),
+            at(42, text("done")),
+        ]
+        script = converse("BOTH-FORMS", turns, project, home, FOURFOLD_FETCH__ALLOW_PRIVATE="true")
+    [result] = script.results("BOTH-FORMS", 1)
+    assert "is_error" not in result or result["is_error"] is False
+    blocks = script.shown("BOTH-FORMS", 1)
+    twelve_steps.check_text(blocks, url)
+    assert blocks[0].split("\n")[0].endswith(" · context 40 % (transcript)")
+    data = shown_json(script, "BOTH-FORMS", 2)
+    twelve_steps.check_json(data, other)
+    context = {"used_tokens": 410_000, "window_tokens": WINDOW, "percent": 41.0, "level": "normal"}
+    context |= {"source": "transcript", "model": "claude-opus-5-5", "turns_old": 0}
+    assert {key: data["context"][key] for key in context} == context
+
+
+def test_a_deny_rule_of_the_project_denies_a_step_and_no_other(project: Path, home: Path) -> None:
+    (project / ".claude").mkdir()
+    (project / "secrets").mkdir()
+    (project / "secrets" / "key.txt").write_text("hush\n", encoding="utf-8")
+    rules = {"permissions": {"deny": ["Read(./secrets/**)", "Bash(rm:*)"]}}
+    (project / ".claude" / "settings.json").write_text(json.dumps(rules), encoding="utf-8")
+    steps = [
+        {"id": "key", "op": "read", "path": "secrets/key.txt"},
+        {"id": "cat", "op": "bash", "command": "cat secrets/key.txt"},
+        {"id": "rm", "op": "bash", "command": "true && rm -f docs/intro.md"},
+        {"id": "find", "op": "grep", "pattern": "hush|Intro"},
+        {"id": "fine", "op": "read", "path": "docs/intro.md"},
+    ]
+    turns = [at(10, call(BATCH, {"steps": steps})), at(11, text("done"))]
+    script = converse("DENY-RULE", turns, project, home)
+    shown = script.shown("DENY-RULE", 1)[0]
+    assert shown.split("\n")[1] == "failed: key denied, cat denied, rm denied"
+    assert "hush" not in "".join(re.split(r"── (?:key|cat|rm) .*\n.*", shown))
+    assert "── fine · read docs/intro.md · ok" in shown
+    assert (project / "docs" / "intro.md").exists()
+
+
+def noted(project: Path, *names: str) -> dict[str, Any]:
+    """A batch whose steps each append their name to one file, one after the other."""
+    command = 'echo "$1" >> notes.txt'
+    steps = [{"id": name, "op": "bash", "command": command, "args": [name], "writes": ["notes.txt"]} for name in names]
+    return {"steps": steps}
+
+
+def notes(project: Path) -> list[str]:
+    return (project / "notes.txt").read_text(encoding="utf-8").splitlines()
+
+
+def head_and_signals(blocks: list[str]) -> tuple[str, int, list[str]]:
+    """The context that the head line shows, the answer's budget, and the signals about the level."""
+    head = blocks[0].split("\n")[0]
+    found = re.fullmatch(r"run .* of ([\d.]+)(k?) tokens · (context .*)", head)
+    assert found, head
+    signals = [line for block in blocks[2:] for line in block.split("\n") if not line.startswith("📡 pressure ")]
+    return found[3], round(float(found[1]) * (1000 if found[2] else 1)), signals
+
+
+def test_the_levels_follow_the_context_and_a_new_conversation_finishes_the_work(project: Path, home: Path) -> None:
+    levels = [40, 72, 73, 88, 93]
+    turns = [at(percent, call(BATCH, noted(project, f"a{percent}", f"b{percent}"))) for percent in levels]
+    turns += [at(96, call(BATCH, noted(project, "last1", "last2", "last3"))), at(96, text("handed over"))]
+    script = converse("FILLING-UP", turns, project, home)
+
+    seen = [head_and_signals(script.shown("FILLING-UP", turn)) for turn in range(1, len(levels) + 1)]
+    assert [context for context, _, _ in seen] == [f"context {percent} % (transcript)" for percent in levels]
+    announced = [[line.split(":")[0] for line in signals] for _, _, signals in seen]
+    assert announced == [[], ["📡 throttle limited"], [], ["📡 throttle scaled_down"], []]
+    budgets = [budget for _, budget, _ in seen]
+    assert budgets == sorted(budgets, reverse=True)
+    assert budgets[0] == 12_500
+    assert budgets[-1] <= 12_500 * 0.1 + 50
+    before = [name for percent in levels for name in (f"a{percent}", f"b{percent}")]
+    assert notes(project) == before, "above 95 % nothing starts"
+
+    refusal, *signals = script.shown("FILLING-UP", 6)
+    found = re.fullmatch(r"context: context 96 % \(transcript\).*\b(h-[a-z0-9]{4,})\b.*\brun (r-[a-z0-9]+)\b.*", refusal)
+    assert found, refusal
+    assert [line.split(":")[0] for line in signals] == ["📡 handoff handoff"]
+    handoff, run = found.groups()
+    check_resumed(project, home, handoff, run, before)
+
+
+def check_resumed(project: Path, home: Path, handoff: str, run: str, before: list[str]) -> None:
+    """A new conversation loads the handoff and sends the call that it names."""
+    turns = [
+        at(3, call("mcp__fourfold__handoff", {"action": "load", "id": handoff})),
+        at(4, call(BATCH, {"resume": run})),
+        at(5, call("mcp__fourfold__handoff", {"action": "load", "id": handoff})),
+        at(6, text("done")),
+    ]
+    script = converse("TAKE-UP", turns, project, home)
+    loaded = shown_json(script, "TAKE-UP", 1)
+    assert loaded["goal"] == "FILLING-UP: do the work"
+    assert loaded["next"] == [{"tool": "batch", "arguments": {"resume": run}}]
+    resumed = script.shown("TAKE-UP", 2)[0]
+    assert resumed.startswith(f"run {run} · 3 steps: 3 ok · ")
+    assert notes(project) == [*before, "last1", "last2", "last3"], "no step is done twice, none is left out"
+    assert shown_json(script, "TAKE-UP", 3)["next"] == [], "nothing is left"
+
+
+def test_a_handoff_costs_at_most_fifteen_hundred_tokens_to_load(project: Path, home: Path) -> None:
+    many = {"steps": [{"op": "read", "path": f"gone/{'x' * 60}/{n}.txt"} for n in range(60)]}
+    turns = [at(50, call(BATCH, many)) for _ in range(3)]
+    turns += [at(50, call("mcp__fourfold__handoff", {"action": "write"})), at(50, text("done"))]
+    script = converse("WRITE-IT", turns, project, home)
+    written = shown_json(script, "WRITE-IT", 4)
+    turns = [at(1, call("mcp__fourfold__handoff", {"action": "load", "id": written["id"]})), at(1, text("done"))]
+    script = converse("LOAD-IT", turns, project, home)
+    [content] = script.shown("LOAD-IT", 1)
+    assert len(content.split("<system-reminder>")[0]) / 4 <= 1_500
+
+
+def test_a_subagent_has_a_level_of_its_own(project: Path, home: Path) -> None:
+    errand = {"description": "errand", "prompt": "SUB-ERRAND: do a part", "subagent_type": "general-purpose"}
+    main = [
+        at(72, call(BATCH, noted(project, "main1"))),
+        at(73, call("Agent", {**errand, "run_in_background": False})),
+        at(74, call(BATCH, noted(project, "main2"))),
+        at(75, text("done")),
+    ]
+    sub = [
+        at(30, call(BATCH, noted(project, "sub1"))),
+        at(88, call(BATCH, noted(project, "sub2"))),
+        at(89, text("reported")),
+    ]
+    script = Script({"SUB-ERRAND": sub, "MAIN-WORK": main})
+    ask_to_the_end("MAIN-WORK", script, project, home)
+    seen = [
+        head_and_signals(script.shown(name, turn))
+        for name, turn in [("MAIN-WORK", 1), ("SUB-ERRAND", 1), ("SUB-ERRAND", 2), ("MAIN-WORK", 3)]
+    ]
+    assert [context for context, _, _ in seen] == [f"context {percent} % (transcript)" for percent in (72, 30, 88, 74)]
+    announced = [[line.split(":")[0] for line in signals] for _, _, signals in seen]
+    assert announced == [["📡 throttle limited"], [], ["📡 throttle scaled_down"], []]
+    assert notes(project) == ["main1", "sub1", "sub2", "main2"]
