@@ -3,34 +3,16 @@
 import anyio
 import engine_fakes as fakes
 import pytest
+from engine_fakes import limiter, scheduler
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
-from fourfold_tools.engine.retry import RetryBudget
-from fourfold_tools.engine.scheduler import Scheduler
-from fourfold_tools.engine.work import Work
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.result import Failure, StepResult
 
 pytestmark = pytest.mark.anyio
-
-
-def limiter(slots: int = 64) -> Limiter:
-    return Limiter({"cpu": slots, "disk": slots, "net": slots, "process": slots}, 8)
-
-
-def scheduler(work: Work, shared: Limiter | None = None, locks: PathLocks | None = None) -> Scheduler:
-    return Scheduler(
-        work,
-        limiter=shared or limiter(),
-        locks=locks or PathLocks(),
-        budget=RetryBudget(0.1, 10.0),
-        journal=fakes.FakeJournal(),
-        chance=lambda: 0.0,
-    )
 
 
 def states(results: list[StepResult]) -> dict[str, str]:

@@ -386,7 +386,9 @@ class Sandbox:
     env: Mapping[str, str]
 
     def run(self, argv: list[str]) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        return subprocess.run(
+            argv, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=20
+        )
 
     def state(self) -> dict[str, tuple[int, ...]]:
         """Every file and folder with what changes when it is touched in any way but reading."""

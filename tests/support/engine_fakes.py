@@ -7,7 +7,10 @@ from pathlib import Path
 import anyio
 
 from fourfold_tools.conflicts import conflict_edges
-from fourfold_tools.engine.retry import RetryRule
+from fourfold_tools.engine.limiter import Limiter
+from fourfold_tools.engine.locks import PathLocks
+from fourfold_tools.engine.retry import RetryBudget, RetryRule
+from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Work
 from fourfold_tools.graph import Edge, Graph
 from fourfold_tools.model.effects import Effects
@@ -110,6 +113,23 @@ class FakeJournal:
 
 def bash(command: str, **rest: object) -> BashStep:
     return BashStep.model_validate({"op": "bash", "command": command, **rest})
+
+
+def limiter(slots: int = 64) -> Limiter:
+    return Limiter({"cpu": slots, "disk": slots, "net": slots, "process": slots}, 8)
+
+
+def scheduler(
+    work: Work, shared: Limiter | None = None, locks: PathLocks | None = None, budget: RetryBudget | None = None
+) -> Scheduler:
+    return Scheduler(
+        work,
+        limiter=shared or limiter(),
+        locks=locks or PathLocks(),
+        budget=budget or RetryBudget(0.1, 10.0),
+        journal=FakeJournal(),
+        chance=lambda: 0.0,
+    )
 
 
 async def _no_glob(step: AnyStep) -> list[AnyStep]:

@@ -78,8 +78,10 @@ class Script:
 
     def results(self, name: str, turn: int) -> list[dict[str, Any]]:
         """The tool results that the model sees in the request for the given turn (1 is the one after the first)."""
-        last = self.requests[name][turn]["messages"][-1]
-        return [block for block in last["content"] if block["type"] == "tool_result"]
+        messages = self.requests[name][turn]["messages"]
+        last_reply = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
+        new = [message["content"] for message in messages[last_reply + 1 :] if isinstance(message["content"], list)]
+        return [block for blocks in new for block in blocks if block["type"] == "tool_result"]
 
     def shown(self, name: str, turn: int, result: int = 0) -> list[str]:
         """The texts of one tool result, as the model sees them."""

@@ -33,6 +33,16 @@ CREATE TABLE IF NOT EXISTS attempts(
 CREATE INDEX IF NOT EXISTS attempts_run ON attempts(run);
 CREATE TABLE IF NOT EXISTS timings(
     key TEXT PRIMARY KEY, count INTEGER NOT NULL, mean_s REAL NOT NULL, updated REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plans(
+    id TEXT PRIMARY KEY, created REAL NOT NULL, updated REAL NOT NULL, version INTEGER NOT NULL, cwd TEXT NOT NULL,
+    goal TEXT NOT NULL, owner TEXT, complete INTEGER NOT NULL, body TEXT NOT NULL, progress TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS plans_updated ON plans(updated);
+CREATE TABLE IF NOT EXISTS leases(
+    plan TEXT NOT NULL, task TEXT NOT NULL, pattern TEXT NOT NULL, write INTEGER NOT NULL, owner TEXT NOT NULL,
+    taken REAL NOT NULL, expires REAL NOT NULL, PRIMARY KEY(plan, task, pattern, write)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS agent_times(
+    agent TEXT NOT NULL, said_min REAL, took_min REAL NOT NULL, tokens INTEGER, recorded REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS agent_times_agent ON agent_times(agent, recorded);
 """
 
 

@@ -36,9 +36,14 @@ class Sightings:
         return {o for o in offsets if not any(start < o < end for start, end in self.opaque)}
 
 
+# The grammar's scanner crashes on some high code points after a brace; what it finds stands on ASCII alone, and one
+# letter for each other byte keeps every offset.
+_ASCII = bytes(b if b < 128 else ord("x") for b in range(256))
+
+
 def sightings(data: bytes) -> Sightings | None:
     """What tree-sitter sees in a text; None where it finds an error."""
-    root = _parser().parse(data).root_node
+    root = _parser().parse(data.translate(_ASCII)).root_node
     if root.has_error:
         return None
     found = Sightings()
