@@ -114,6 +114,21 @@ class Context(_Section):
     window_tokens: int
 
 
+class Plan(_Section):
+    max_tasks: int
+    max_agents: int
+    client_agents: int
+    reading_minutes: float
+    reading_tokens: int
+    writing_minutes: float
+    writing_tokens: int
+    report_words: int
+    report_tokens: int
+    most_chars: int
+    launch_chars: int
+    lease_minutes: float
+
+
 class WorkspaceSettings(_Section):
     extra: tuple[str, ...]
 
@@ -132,6 +147,7 @@ class Settings(_Section):
     retry: Retry
     store: Store
     context: Context
+    plan: Plan
     workspace: WorkspaceSettings
 
 

@@ -101,26 +101,45 @@ def test_the_model_is_shown_the_batch_as_the_contract_has_it_in_both_forms(proje
     assert {key: data["context"][key] for key in context} == context
 
 
-def test_a_deny_rule_of_the_project_denies_a_step_and_no_other(project: Path, home: Path) -> None:
+def forbid(project: Path) -> None:
+    """A secret file, and the project's rules against reading it and against `rm`."""
     (project / ".claude").mkdir()
     (project / "secrets").mkdir()
     (project / "secrets" / "key.txt").write_text("hush\n", encoding="utf-8")
     rules = {"permissions": {"deny": ["Read(./secrets/**)", "Bash(rm:*)"]}}
     (project / ".claude" / "settings.json").write_text(json.dumps(rules), encoding="utf-8")
+
+
+def test_a_deny_rule_of_the_project_denies_a_step_and_no_other(project: Path, home: Path) -> None:
+    forbid(project)
     steps = [
         {"id": "key", "op": "read", "path": "secrets/key.txt"},
         {"id": "cat", "op": "bash", "command": "cat secrets/key.txt"},
         {"id": "rm", "op": "bash", "command": "true && rm -f docs/intro.md"},
-        {"id": "find", "op": "grep", "pattern": "hush|Intro"},
         {"id": "fine", "op": "read", "path": "docs/intro.md"},
     ]
     turns = [at(10, call(BATCH, {"steps": steps})), at(11, text("done"))]
     script = converse("DENY-RULE", turns, project, home)
     shown = script.shown("DENY-RULE", 1)[0]
     assert shown.split("\n")[1] == "failed: key denied, cat denied, rm denied"
-    assert "hush" not in "".join(re.split(r"── (?:key|cat|rm) .*\n.*", shown))
+    assert "hush" not in shown
     assert "── fine · read docs/intro.md · ok" in shown
     assert (project / "docs" / "intro.md").exists()
+
+
+def test_a_search_over_a_folder_leaves_out_what_the_rules_deny(project: Path, home: Path) -> None:
+    forbid(project)
+    steps = [
+        {"id": "find", "op": "grep", "pattern": "hush|Intro"},
+        {"id": "files", "op": "grep", "pattern": "hush|Intro", "mode": "files"},
+        {"id": "names", "op": "glob", "pattern": "**/*.{txt,md}"},
+        {"id": "read", "op": "read", "path": "**/*.txt"},
+    ]
+    turns = [at(10, call(BATCH, {"steps": steps})), at(11, text("done"))]
+    shown = converse("DENIED-TREE", turns, project, home).shown("DENIED-TREE", 1)[0]
+    assert shown.count("docs/intro.md") == 3
+    assert "hush" not in shown
+    assert "secrets/key.txt" not in shown
 
 
 def noted(project: Path, *names: str) -> dict[str, Any]:

@@ -54,6 +54,14 @@ async def test_followers_of_a_step_that_is_tried_again_take_its_last_result() ->
     assert [(r.state, r.same_as, r.attempts) for r in results] == [("ok", None, 3), ("ok", "s1", 0), ("ok", "s1", 0)]
 
 
+async def test_what_waits_for_a_step_that_takes_the_result_of_an_earlier_one_starts_at_once() -> None:
+    op = fakes.FakeOp()
+    with anyio.fail_after(5):
+        run = scheduler(work_of([bash("ok"), bash("ok"), bash("ok then")], [(1, 2)], op=op, width=1))
+        results = await run.run()
+    assert [r.same_as for r in results] == [None, "s1", None]
+
+
 async def test_followers_of_a_step_that_fails_fail_with_it() -> None:
     op = fakes.FakeOp()
     run = scheduler(work_of([bash("fail"), bash("fail"), bash("ok")], [(1, 2)], op=op))

@@ -66,3 +66,10 @@ def test_a_majority_never_runs_again_what_it_agrees_on(made: list[Stream]) -> No
             others = [s.results.get(piece) for s in made]
             assert others.count(stream.results[piece]) * 2 <= sum(r is not None for r in others)
     assert found.verdict.state != "VALID" or len(made) > 1
+
+
+def test_a_piece_that_only_one_stream_has_is_agreed_on_by_nobody() -> None:
+    found = cross_check([Stream("one", 1.0, GOOD), Stream("two", 1.0, GOOD), Stream("more", 1.0, {**GOOD, "z": "1"})])
+    assert found.disputed == ("z",)
+    assert [s.missing for s in found.streams] == [("z",), ("z",), ()]
+    assert found.verdict.state == "UNVERIFIED"

@@ -92,3 +92,11 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(m: int, repeat: boo
         held += found.low <= m <= found.high
     # With 95 % coverage fewer than 51 of 60 come up once in 1,500 times.
     assert held >= 51
+
+
+def test_a_lone_repeat_that_looks_quiet_by_luck_is_given_the_noise_of_the_others() -> None:
+    noise = [0.05, -0.08, 0.02, -0.04, 0.07, -0.06, 0.03, -0.05]
+    light = [Reading(1.5, 1.0 + n, 1.0 - n, i) for i, n in enumerate(noise)]
+    heavy = Reading(150.0, 100.0, 100.001, 8)
+    found = estimate_total([sample(light), sample([heavy])], 1)
+    assert found.high / found.low > 1.1

@@ -115,3 +115,12 @@ def test_a_pair_whose_parallel_side_is_another_step_is_a_fault(changes: dict[str
     made = steps(3)
     alone = [replace(p, **changes) if p.id == "s1" else p for p in pairs(made)]  # type: ignore[arg-type]  # both are texts
     assert weigh(run(made), alone, 1).faults == ("s1",)
+
+
+def test_the_high_end_allows_for_slow_moments_that_few_readings_cannot_show() -> None:
+    made = steps(9)
+    alone = [replace(p, seq_s=p.par_s / 2) for p in pairs(made)]
+    found = weigh(run(made), alone, 1).total
+    assert found is not None
+    assert found.low == pytest.approx(found.value)
+    assert found.high == pytest.approx(found.value * 1.1)

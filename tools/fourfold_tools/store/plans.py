@@ -59,7 +59,10 @@ class AgentTime:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of a plan, written whole or not at all. release: tasks whose leases end."""
+    """One change of a plan, written whole or not at all. release: tasks whose leases end.
+
+    known: (plan, task, pattern) of the other conversations' leases that it was decided on; a new one undoes it.
+    """
 
     progress: str
     complete: bool
@@ -67,6 +70,7 @@ class Step:
     take: Sequence[Lease] = ()
     release: Sequence[str] = ()
     times: Sequence[AgentTime] = ()
+    known: frozenset[tuple[str, str, str]] = frozenset()
 
 
 class Plans:
@@ -112,11 +116,14 @@ class Plans:
         return [_plan(row) for row in await self._use(lambda db: db.execute(sql, (limit,)).fetchall())]
 
     async def save(self, plan: str, version: int, step: Step) -> bool:
-        """Write a step on top of `version`; False where somebody else went on from it first."""
+        """Write a step on top of `version`; False where somebody else went on from it, or took a lease, first."""
 
         def write(db: sqlite3.Connection) -> bool:
             sql = "UPDATE plans SET updated=?, version=version+1, owner=?, complete=?, progress=? WHERE id=? AND version=?"
             now = time.time()
+            others = "SELECT plan, task, pattern FROM leases WHERE plan<>? AND owner<>? AND expires>?"
+            if step.take and not step.known.issuperset(db.execute(others, (plan, step.owner, now)).fetchall()):
+                return False
             if not db.execute(sql, (now, step.owner, int(step.complete), step.progress, plan, version)).rowcount:
                 return False
             db.executemany("DELETE FROM leases WHERE plan=? AND task=?", [(plan, task) for task in step.release])

@@ -53,6 +53,18 @@ class _Book:
     allow: tuple[HeldRule, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The rules of one moment."""
+
+    book: _Book
+    workspace: Workspace
+
+    def check(self, step: AnyStep, effects: Effects) -> Verdict:
+        """The verdict on a step whose arguments are literal."""
+        return _decide(self.book, uses(step, effects, self.workspace))
+
+
 class Permissions:
     """The rules of the client's settings files, read again when a file changes; what one call sees is one state.
 
@@ -99,6 +111,10 @@ class Permissions:
         named = [name for source in self._now().sources for name in source.directories]
         homed = [places.home + name[1:] if name == "~" or name.startswith("~/") else name for name in named]
         return tuple(dict.fromkeys(os.path.normpath(os.path.join(places.project, name)) for name in homed))
+
+    def now(self) -> "Moment":
+        """The rules as they stand on disk at this moment, for many steps at once."""
+        return Moment(self._now(), self._workspace)
 
     def check(self, step: AnyStep, effects: Effects) -> Verdict:
         """The verdict on a step whose arguments are literal. `effects`: what a command is known to read and write.

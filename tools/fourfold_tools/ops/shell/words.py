@@ -52,10 +52,11 @@ class _Parts:
         self.many |= many
 
     def word(self, raw: str) -> Word:
+        text = decode("".join(self.text)) if self.known else None
         return Word(
             raw=decode(raw),
-            text=decode("".join(self.text)) if self.known else None,
-            prefix=decode("".join(self.prefix)),
+            text=text,
+            prefix=decode("".join(self.prefix)) if text is None or self.glob else text,
             glob=self.glob,
             home=self.home,
             many=self.many or self.glob,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.ops.shell.arguments import Options, options, part, sort_words
+from fourfold_tools.ops.shell.arguments import Options, may_be_option, options, part, sort_words
 from fourfold_tools.ops.shell.place import Place, Uncertain, below, reading, writing
 from fourfold_tools.ops.shell.readers import Rule
 from fourfold_tools.ops.shell.syntax import Word
@@ -26,9 +26,11 @@ def _writes(accepted: Options, words: Sequence[Word], place: Place, *, folders: 
 
 
 def _remove(words: Sequence[Word], place: Place) -> Effects:
-    found = sort_words(words, options("f i I r R d v --force --recursive --dir --verbose"))
+    """No option of rm writes anything else; a glob that could turn into one may make it recursive."""
+    found = sort_words(words, options(lenient=True))
     files = place.files(found.operands)
-    return writing(map(below, files) if found.has("r", "R", "--recursive") else files)
+    deep = found.has("r", "R", "--recursive") or any(map(may_be_option, found.operands))
+    return writing(map(below, files) if deep else files)
 
 
 def _touch(words: Sequence[Word], place: Place) -> Effects:
@@ -56,7 +58,7 @@ def _copy(words: Sequence[Word], place: Place, *, moves: bool = False, links: bo
         if len(sources) < 2 and not links:
             raise Uncertain("operands of a copy")
         target = sources.pop() if len(sources) > 1 else Word(".", ".")
-        certain = len(sources) > 1 or (target.text or "").rstrip("/").rpartition("/")[2] in ("", ".", "..")
+        certain = len(sources) > 1 or (target.text or "").rpartition("/")[2] in ("", ".", "..")
         folders = (target,)
     deep = moves or found.has("a", "r", "R", "--archive", "--recursive")
     shape: Callable[[str], str] = below if deep or links else str

@@ -1,0 +1,321 @@
+"""A step of a plan: what ended is taken in, what may start is launched, and the store has it before the caller does."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from fourfold_tools.context.tokens import estimate
+from fourfold_tools.context.usage import Usage
+from fourfold_tools.deployment.deployment import Deployment
+from fourfold_tools.deployment.handoff_points import HandoffPoint, affordable, handoff_points
+from fourfold_tools.deployment.overlaps import Overlaps
+from fourfold_tools.deployment.progress import ENDED, Finished, Flag, Found, Progress, advance, launchable, launched
+from fourfold_tools.deployment.prompts import DEFAULT_AGENT, Situation, launch_entry
+from fourfold_tools.deployment.schedule import schedule
+from fourfold_tools.errors import Contention, Fault, InvalidRequest
+from fourfold_tools.graph import Edge, Graph
+from fourfold_tools.model.output import Json
+from fourfold_tools.model.plan_request import FinishedTask
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.steering.fingerprints import look
+from fourfold_tools.store.owner import this_process
+from fourfold_tools.store.plans import AgentTime, Lease, Plans, Step, StoredPlan
+
+_TRIES = 5  # other processes may go on with the same plan at the same moment
+_MOST_WAITING = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A task that starts now, or once more, with the input of its `Agent` call."""
+
+    task: int
+    entry: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What a step led to. before: the progress it started from. waiting: why ready tasks do not start, a row each."""
+
+    plan: Deployment
+    before: Progress
+    progress: Progress
+    launches: tuple[Launch, ...]
+    flags: tuple[Flag, ...]
+    waiting: tuple[dict[str, Json], ...]
+
+
+@cache
+def _deployments() -> TypeAdapter[Deployment]:
+    return TypeAdapter(Deployment)
+
+
+@cache
+def _progresses() -> TypeAdapter[Progress]:
+    return TypeAdapter(Progress)
+
+
+def freeze(plan: Deployment) -> str:
+    return _deployments().dump_json(plan).decode()
+
+
+def freeze_progress(progress: Progress) -> str:
+    return _progresses().dump_json(progress).decode()
+
+
+def thaw(stored: StoredPlan) -> tuple[Deployment, Progress]:
+    return _deployments().validate_json(stored.body), _progresses().validate_json(stored.progress)
+
+
+def owner_of(runtime: Runtime, usage: Usage) -> str:
+    """The mark of the calling conversation; where nobody knows it, of this server, which serves one client."""
+    return usage.conversation.key if usage.conversation else f"{this_process()}/{id(runtime)}"
+
+
+async def take_step(
+    runtime: Runtime,
+    name: str,
+    usage: Usage,
+    finished: Sequence[FinishedTask] = (),
+    *,
+    reissue: bool = False,
+    whole: bool = False,
+    force: bool = False,
+) -> Stepped:
+    """Take a stored plan one step further, atomically. whole: launch inputs may be of any length together.
+
+    Raises:
+        NotFound: no such plan. InvalidRequest: a finished task that the plan does not have, or twice.
+        Contention: the store stayed locked, or others kept changing the plan.
+    """
+    plans = Plans(runtime.database)
+    for _ in range(_TRIES):
+        stored = await plans.get(name)
+        plan, before = thaw(stored)
+        ended = _ended(runtime, plan, finished)
+        found = await look(runtime.workspace, _paths(plan, ended), runtime.outputs)
+        now = time.time()
+        progress, flags = advance(plan, before, ended, found, now)
+        owner = owner_of(runtime, usage)
+        held = await plans.held_by_others(name, owner, now)
+        blocked = _Blocked(plan, held)
+        ready = launchable(plan, progress, lambda v: v in blocked)
+        chosen = ready[: _room(runtime, plan, progress, usage, ready, force=force)]
+        chosen = chosen if whole else _fitting(runtime, name, plan, progress, chosen)
+        states = await look(runtime.workspace, _outputs(plan, chosen), runtime.outputs)
+        after = launched(plan, progress, chosen, _hashes(states), now)
+        step = Step(
+            progress=freeze_progress(after),
+            complete=after.complete,
+            owner=owner,
+            take=_leases(runtime, name, plan, after, owner, now),
+            release=[plan.graph.ids[v] for v, task in enumerate(after.tasks) if task.state != "running"],
+            times=_times(plan, ended, before, after),
+            known=frozenset((lease.plan, lease.task, lease.pattern) for lease in held),
+        )
+        if await plans.save(name, stored.version, step):
+            again = [v for v in before.of("running") if after.tasks[v].state == "running"] if reissue else []
+            sent = tuple(Launch(v, entry_of(runtime, name, plan, after, v)) for v in [*again, *chosen])
+            rows = _waiting(plan, progress, ready, chosen, blocked, usage, force=force)
+            return Stepped(plan, before, after, sent, tuple(flags), tuple(rows))
+    raise Contention(f"others keep changing plan {name}; call again")
+
+
+def entry_of(runtime: Runtime, name: str, plan: Deployment, progress: Progress, task: int) -> dict[str, Json]:
+    """The `Agent` input of a task that is in flight (or about to be)."""
+    mine = progress.tasks[task]
+    running = [plan.tasks[v] for v in progress.of("running")]
+    ended = [p for p in plan.graph.preds[task] if progress.tasks[p].state == "ok"]
+    situation = Situation(
+        plan=name,
+        goal=plan.goal,
+        attempt=max(1, mine.attempts),
+        failure=mine.why,
+        before=[(plan.tasks[p], progress.tasks[p].summary) for p in ended],
+        running=running,
+        most_words=runtime.settings.plan.report_words,
+    )
+    return launch_entry(plan.tasks[task], situation)
+
+
+def launch_tokens(runtime: Runtime, plan: Deployment, task: int) -> int:
+    """What a task costs the caller: its prompt in the answer and in the call, and its report."""
+    text = estimate(plan.tasks[task].prompt, "prose") + 350  # the prompt's own frame, measured at about that
+    return 2 * text + runtime.settings.plan.report_tokens
+
+
+def points(runtime: Runtime, plan: Deployment, usage: Usage, ends: Mapping[int, float]) -> list[HandoffPoint]:
+    """Where the caller's context is predicted to cross a threshold. ends: task -> minute, of those to come."""
+    rows = [(minute, plan.graph.ids[v], launch_tokens(runtime, plan, v)) for v, minute in ends.items()]
+    return handoff_points(usage, rows)
+
+
+def ends_to_come(plan: Deployment, progress: Progress, now: float) -> dict[int, float]:
+    """Minutes from now at which each task that has not ended is predicted to end."""
+    open_ = [v for v, task in enumerate(progress.tasks) if task.state not in ENDED]
+    if not open_:
+        return {}
+    place = {v: i for i, v in enumerate(open_)}
+    edges = [Edge(place[p], place[v], "needs", "") for v in open_ for p in plan.graph.preds[v] if p in place]
+    left: list[float] = []
+    for v in open_:
+        mine, minutes = progress.tasks[v], plan.tasks[v].minutes
+        gone = (now - mine.launched) / 60 if mine.state == "running" and mine.launched else 0.0
+        left.append(max(0.0, minutes - gone))
+    found = schedule(Graph.build([plan.graph.ids[v] for v in open_], edges), left, plan.schedule.lanes)
+    return dict(zip(open_, found.finish_min, strict=True))
+
+
+class _Blocked:
+    """The tasks whose paths another conversation's running task holds, each with that lease."""
+
+    def __init__(self, plan: Deployment, held: Sequence[Lease]) -> None:
+        self._plan = plan
+        self._by_pattern: dict[str, Lease] = {}
+        for lease in held:
+            known = self._by_pattern.get(lease.pattern)
+            if known is None or (lease.write and not known.write):
+                self._by_pattern[lease.pattern] = lease
+        self._index = Overlaps(self._by_pattern)
+
+    def lease(self, task: int) -> Lease | None:
+        """The first lease in the way: of a writer for what the task touches, of a reader for what it writes."""
+        if not self._by_pattern:
+            return None
+        mine = self._plan.tasks[task]
+        for path in mine.write_paths:
+            for pattern in self._index.of(path):
+                return self._by_pattern[pattern]
+        for path in mine.read_paths:
+            for pattern in self._index.of(path):
+                if self._by_pattern[pattern].write:
+                    return self._by_pattern[pattern]
+        return None
+
+    def __contains__(self, task: int) -> bool:
+        return self.lease(task) is not None
+
+
+def _ended(runtime: Runtime, plan: Deployment, finished: Sequence[FinishedTask]) -> list[Finished]:
+    index = {name: v for v, name in enumerate(plan.graph.ids)}
+    faults: list[Fault] = []
+    seen: dict[str, int] = {}
+    for i, entry in enumerate(finished):
+        if entry.task not in index:
+            faults.append(Fault(f"finished[{i}].task", f"unknown task {entry.task!r} of this plan"))
+        elif entry.task in seen:
+            faults.append(Fault(f"finished[{i}].task", f"{entry.task!r} stands in finished[{seen[entry.task]}] too"))
+        seen.setdefault(entry.task, i)
+    if faults:
+        raise InvalidRequest(faults)
+    return [
+        Finished(
+            task=index[entry.task],
+            ok=entry.state == "ok",
+            summary=entry.summary,
+            minutes=entry.minutes,
+            tokens=entry.tokens,
+            outputs={path: runtime.workspace.absolute(path) for path in entry.outputs},
+        )
+        for entry in finished
+    ]
+
+
+def _paths(plan: Deployment, ended: Sequence[Finished]) -> dict[str, str]:
+    """Every path to look at, as written -> absolute: declared outputs of what ended, and what was reported."""
+    reported = {name: path for entry in ended for name, path in entry.outputs.items()}
+    return reported | _outputs(plan, [entry.task for entry in ended if entry.ok])
+
+
+def _outputs(plan: Deployment, tasks: Sequence[int]) -> dict[str, str]:
+    return {name: path for v in tasks for name, path in plan.tasks[v].outputs.items()}
+
+
+def _hashes(states: Mapping[str, Found]) -> dict[str, str | None]:
+    return {name: found for name, found in states.items() if not isinstance(found, tuple)}
+
+
+def _room(
+    runtime: Runtime, plan: Deployment, progress: Progress, usage: Usage, ready: Sequence[int], *, force: bool
+) -> int:
+    """How many agents may start: lanes and the context's share of them, less those in flight; what their reports
+    will cost must fit before a handoff."""
+    free = usage.allow(plan.schedule.lanes).max_parallel - len(progress.of("running"))
+    free = max(0, min(free, len(ready)))
+    if not free or force:
+        return free
+    return affordable(usage, free, max(launch_tokens(runtime, plan, v) for v in ready[:free]))
+
+
+def _fitting(
+    runtime: Runtime, name: str, plan: Deployment, progress: Progress, chosen: Sequence[int]
+) -> list[int]:
+    """The first of the chosen whose inputs fit into one answer together; always one."""
+    out: list[int] = []
+    left = runtime.settings.plan.launch_chars
+    preview = launched(plan, progress, chosen, {}, 0.0)
+    for v in chosen:
+        left -= sum(len(str(part)) + 24 for part in entry_of(runtime, name, plan, preview, v).values())
+        if out and left < 0:
+            break
+        out.append(v)
+    return out
+
+
+def _leases(
+    runtime: Runtime, name: str, plan: Deployment, progress: Progress, owner: str, now: float
+) -> list[Lease]:
+    """What the running tasks hold, from now on."""
+    rows: list[Lease] = []
+    for v in progress.of("running"):
+        task = plan.tasks[v]
+        expires = now + 60 * max(runtime.settings.plan.lease_minutes, 3 * task.minutes)
+        writes = () if task.worktree else task.write_paths
+        for pattern, write in [*((p, True) for p in writes), *((p, False) for p in task.read_paths)]:
+            rows.append(Lease(name, task.id, pattern, write, owner, now, expires))
+    return rows
+
+
+def _times(plan: Deployment, ended: Sequence[Finished], before: Progress, after: Progress) -> list[AgentTime]:
+    """What tasks that ended well really took, where their minutes were reported."""
+    out: list[AgentTime] = []
+    for entry in ended:
+        well = after.tasks[entry.task].state == "ok" and before.tasks[entry.task].state not in ENDED
+        if well and entry.minutes:
+            task = plan.tasks[entry.task]
+            out.append(AgentTime(task.agent or DEFAULT_AGENT, task.stated_minutes, entry.minutes, entry.tokens))
+    return out
+
+
+def _waiting(
+    plan: Deployment,
+    progress: Progress,
+    ready: Sequence[int],
+    chosen: Sequence[int],
+    blocked: _Blocked,
+    usage: Usage,
+    *,
+    force: bool,
+) -> list[dict[str, Json]]:
+    """Why tasks whose predecessors have ended do not start."""
+    left = set(chosen)
+    rows: list[dict[str, Json]] = []
+    for v in progress.of("waiting"):
+        if v in left or any(progress.tasks[p].state not in ENDED for p in plan.graph.preds[v]):
+            continue
+        lease = blocked.lease(v)
+        if lease is not None:
+            minutes = (time.time() - lease.taken) / 60
+            reason = f"{lease.pattern} is held by task {lease.task} of plan {lease.plan} ({minutes:.0f} min)"
+        elif v not in ready:
+            reason = "its last attempt runs alone: it starts when nothing else is at work"
+        elif not usage.allow(1).new_work and not force:
+            reason = f"{usage.text()}: no new work above 95 %"
+        else:
+            reason = "agents, context or the length of this answer allow no more at once"
+        rows.append({"task": plan.graph.ids[v], "reason": reason})
+    return rows[:_MOST_WAITING]
+
