@@ -201,13 +201,13 @@ async def test_one_pass_serves_every_pattern_that_can_be_joined(spawner: Spawner
 async def test_patterns_of_many_lines_are_left_alone_and_the_others_still_share(
     spawner: Spawner, workspace: Workspace
 ) -> None:
-    write_tree(Path(workspace.cwd), {"a.txt": "foo\n" * 5_000, "b.txt": "bar\nbaz\n"})
+    write_tree(Path(workspace.cwd), {"a.txt": "foo bar\n" + "foo\n" * 5_000, "b.txt": "bar\nbaz\n"})
     combined = Combined(Ripgrep(spawner, workspace.cwd), anyio.CapacityLimiter(1))
 
     shares = await combined.search(_HERE, ["foo", "bar", "ba[z]"], Bounds(50_000, 1000))
 
     assert {i: [line.text for file in files for line in file.lines] for i, files in shares.files.items()} == {
-        1: [b"bar"],
+        1: [b"foo bar", b"bar"],
         2: [b"baz"],
     }
 

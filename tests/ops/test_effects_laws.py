@@ -74,7 +74,8 @@ PIECES = [
     "||", "|", "&", ">", "<", "<<EOF", "<<'EOF'", "\nEOF\n", "{", "}", "(", "[[", "]]", "[", "]", "if", "then", "fi",
     "for", "i", "in", "do", "done", "case", "esac", ";;", "!", "#", "$((", "))", "${x:-", "$'", "*", "~", "x=1", " ",
     "\t", "\\\n", "<(", "2>&1", ">&", "-f", "-v", "a[$(touch pwn)]", "time", "env", "bash -c", "\\'", '\\"', "&>",
-    "<<<", "sed", "awk", "s/a/b/", "'w pwn'", "'{print > \"pwn\"}'", "find .", "-exec touch pwn", "xargs", "sort", "-o pwn",
+    "<<<", "sed", "awk", "s/a/b/", "'w pwn'", "'{print > \"pwn\"}'", "find .", "-exec touch pwn", "xargs", "sort",
+    "-o pwn", "(touch pwn)",
     "\u00a0", "''", '""', "test", "-eq",
 ]  # fmt: skip
 STARTS = [

@@ -70,6 +70,7 @@ async def _fail(op: GlobOp, pattern: str, **arguments: Any) -> Failure:
         ("src/**", None, "src/lib/notes.md\nsrc/lib/util.py\nsrc/app.py"),
         ("{src/*,new,old}.py", None, "new.py\nsrc/app.py\nold.py"),
         ("{src/**/*.py,*.py,s*/a*}", "src", "src/lib/util.py\nsrc/app.py"),
+        ("{lib/*,*}.py", "src", "src/lib/util.py\nsrc/app.py"),
         ("*.{log,md}", None, "ignored.log\nsrc/lib/notes.md"),
         ("*.rs", None, "No files found"),
         ("src", None, "No files found"),

@@ -61,7 +61,8 @@ def user_settings_file(env: Mapping[str, str]) -> Path:
 class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
-    alone: held by whoever runs steps alone; one at a time. outputs: the one thread that hashes tasks' outputs. last_percent: the newest context usage seen, whoever's.
+    alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
+    outputs: the one thread that hashes what tasks have written.
     stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
     """
 

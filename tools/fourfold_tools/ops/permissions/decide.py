@@ -61,7 +61,13 @@ class Moment:
     workspace: Workspace
 
     def check(self, step: AnyStep, effects: Effects) -> Verdict:
-        """The verdict on a step whose arguments are literal."""
+        """The verdict on a step whose arguments are literal. `effects`: what a command is known to read and write.
+
+        A grep or glob over a folder is refused when a rule covers the whole of it; refused files below are left out
+        of the results by `excluded_globs` and `hides`.
+        """
+        if not (self.book.deny or self.book.ask or self.book.allow):
+            return Verdict("none")
         return _decide(self.book, uses(step, effects, self.workspace))
 
 
@@ -117,15 +123,8 @@ class Permissions:
         return Moment(self._now(), self._workspace)
 
     def check(self, step: AnyStep, effects: Effects) -> Verdict:
-        """The verdict on a step whose arguments are literal. `effects`: what a command is known to read and write.
-
-        A grep or glob over a folder is refused when a rule covers the whole of it; refused files below are left out
-        of the results by `excluded_globs` and `hides`.
-        """
-        book = self._now()
-        if not (book.deny or book.ask or book.allow):
-            return Verdict("none")
-        return _decide(book, uses(step, effects, self._workspace))
+        """The verdict on one step, by the rules of this moment."""
+        return self.now().check(step, effects)
 
     def check_path(self, path: str) -> Verdict:
         """The verdict on reading one file, for what a step finds only while it runs."""

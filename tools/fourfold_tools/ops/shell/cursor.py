@@ -6,7 +6,8 @@ import re
 
 META = frozenset(" \t\n|&;()<>")
 _OPERATORS = ("&>>", "<<<", "<<-", ";;&", "&&", "||", ";;", ";&", "|&", "&>", "<<", "<&", "<>", ">>", ">&", ">|")
-_BLANKS = re.compile(r"(?:[ \t]|\\\n)+")
+# A continued line counts after a blank alone: elsewhere bash joins what stands around it (`$`, `\\`, newline, `(x)`).
+_BLANKS = re.compile(r"[ \t]+(?:\\\n[ \t]*)*")
 
 
 class Unreadable(Exception):

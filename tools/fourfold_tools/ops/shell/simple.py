@@ -72,7 +72,7 @@ class SimpleReader(WordReader):
         timed = before and before[0].text == "time"
         if word.text in RESERVED and not word.quoted and (timed or not before):
             raise Unreadable(word.text)
-        if self.char() in ("<", ">") and (word.raw.startswith("{") or re.fullmatch(r"[0-9\\\n]+", word.raw)):
+        if self.char() in ("<", ">") and (word.raw.startswith("{") or word.raw.isdigit()):
             raise Unreadable("descriptor before a redirect")
         if not before:
             self.heads.add(start)

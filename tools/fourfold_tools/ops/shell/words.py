@@ -142,15 +142,9 @@ class WordReader(Cursor, ABC):
         parts.add(c, c)
 
     def _escaped(self, parts: _Parts) -> str:
-        """The value of a backslash outside quotes; nothing for a line continuation."""
-        following = self.ahead()
-        if not following:
-            raise Unreadable("backslash at the end")
-        self.jump(self.pos + 2)
-        if following == "\n":
-            return ""
+        """The value of a backslash outside quotes."""
         parts.quoted = True
-        return following
+        return self._after_backslash()
 
     def _single(self) -> str:
         stop = self.source.find("'", self.pos + 1, self.end)
@@ -175,13 +169,15 @@ class WordReader(Cursor, ABC):
                 self._backticks(parts, quote=quote)
 
     def _quoted_escape(self, escapable: str) -> str:
-        following = self.ahead()
-        if not following:
-            raise Unreadable("backslash at the end")
-        self.jump(self.pos + 2)
-        if following == "\n":
-            return ""
+        following = self._after_backslash()
         return following if following in escapable else "\\" + following
+
+    def _after_backslash(self) -> str:
+        following = self.ahead()
+        if following in ("", "\n"):
+            raise Unreadable("continued line inside a word")
+        self.pos += 2
+        return following
 
     def _dollar(self, parts: _Parts, *, quoted: bool) -> None:
         """What a dollar sign starts; `quoted` inside double quotes and here-documents."""
