@@ -111,6 +111,7 @@ class Context(_Section):
     search_bytes: int
     files: int
     gap_points: float
+    call_overhead_tokens: float
     window_tokens: int
 
 

@@ -15,6 +15,7 @@ from fourfold_tools.answer.text import Cut, render_text
 from fourfold_tools.answer.title import title
 from fourfold_tools.caller import Caller, Reply, Report
 from fourfold_tools.context.signals import Signal
+from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Work
@@ -69,6 +70,7 @@ class Execution:
         self._signals: list[Signal] = []
         self._began = time.time()
         self._cpu_s = 0.0
+        self._asked_tokens = 0
 
     async def run(self, report: Report, on_change: Callable[[Scheduler], None]) -> Reply:
         """Run it; when cancelled, what had finished is in the store before the cancellation goes on."""
@@ -137,6 +139,7 @@ class Execution:
         ]
         options = self._request.model_dump(mode="json", exclude={"steps", "resume"}, exclude_unset=True)
         text = json.dumps({**options, "steps": steps}, ensure_ascii=False)
+        self._asked_tokens = estimate(text, "data")
         cwd, conversation = self._runtime.workspace.cwd, self._usage.conversation
         return await self._runtime.runs.begin(text, cwd, len(steps), conversation.key if conversation else "")
 
@@ -224,7 +227,7 @@ class Execution:
         )
         found, arms = await verify_live(self._runtime, finished, whole=self._request.verify == "full")
         self._keep_both(journal, scheduler, found, arms)
-        return _priced(found, finished.results)
+        return self._priced(found, finished.results)
 
     def _keep_both(self, journal: RunJournal, scheduler: Scheduler, found: MathVer, arms: Arms) -> None:
         """Of a step that degraded beside others both results are kept: the run's, and the one from alone."""
@@ -252,7 +255,15 @@ class Execution:
             cores=self._runtime.cores,
             hashes=False,
         )
-        return _priced(judge(replace(record, server_cpu_s=self._cpu_s or None), Arms(), 0), results)
+        return self._priced(judge(replace(record, server_cpu_s=self._cpu_s or None), Arms(), 0), results)
+
+    def _priced(self, found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivered], MathVer]:
+        """The verification, ready to take in what the answer costs beside the call itself."""
+        ok = sum(r.state == "ok" for r in results)
+        calls = sum(r.started_s is not None for r in results)
+        overhead = self._runtime.settings.context.call_overhead_tokens
+        asked = self._asked_tokens
+        return lambda cost: with_tokens(found, ok, cost.tokens + asked, cost.bodies, calls, cost.cut, overhead)
 
     def _report(
         self, journal: RunJournal, scheduler: Scheduler, verdict: Callable[[Delivered], MathVer]
@@ -278,13 +289,6 @@ class Execution:
             verified=self._request.verify != "off",
             signals=tuple(signals),
         )
-
-
-def _priced(found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivered], MathVer]:
-    """The verification, ready to take in what the answer costs."""
-    ok = sum(r.state == "ok" for r in results)
-    calls = sum(r.started_s is not None for r in results)
-    return lambda cost: with_tokens(found, ok, cost.tokens, cost.bodies, calls, cost.cut)
 
 
 def _stored(report: RunReport, delivered: int) -> dict[str, Any]:

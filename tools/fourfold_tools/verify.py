@@ -82,7 +82,7 @@ async def verify(runtime: Runtime, request: VerifyRequest) -> Reply:
     assert request.run is not None
     stored = await _ended(runtime, request.run)
     record, arms = await _run_again(runtime, stored, request)
-    found = _with_context(judge(record, arms, seed_of(stored.id)), record, stored)
+    found = _with_context(runtime, judge(record, arms, seed_of(stored.id)), record, stored)
     streams = lanes(record, arms.pairs, seed_of(stored.id))
     data = {"run": stored.id, "mode": request.mode, **found.data(), "lanes": [lane.data() for lane in streams]}
     return Reply(blocks=(_text(found, streams, arms.pairs),), structured=data)
@@ -170,14 +170,15 @@ async def _ended(runtime: Runtime, name: str) -> StoredRun:
     return stored
 
 
-def _with_context(found: MathVer, record: RunRecord, stored: StoredRun) -> MathVer:
+def _with_context(runtime: Runtime, found: MathVer, record: RunRecord, stored: StoredRun) -> MathVer:
     """The context line as the run's own answer had it."""
     context = ((stored.report or {}).get("mathver") or {}).get("context_usage") or {}
     delivered = context.get("delivered_tokens")
     if delivered is None:
         return found
     calls, cut = int(context.get("calls") or 0), int(context.get("cut_tokens") or 0)
-    return with_tokens(found, record.results, int(delivered), int(delivered), calls, cut)
+    overhead = runtime.settings.context.call_overhead_tokens
+    return with_tokens(found, record.results, int(delivered), int(context["body_tokens"]), calls, cut, overhead)
 
 
 def _text(found: MathVer, streams: Sequence[LaneFigures], pairs: Sequence[Pair]) -> str:

@@ -41,6 +41,7 @@ class ContextUsage:
         return {
             "results": self.results,
             "delivered_tokens": self.delivered,
+            "body_tokens": tokens.bodies if tokens else None,
             "sequential_tokens": figure(self.separate),
             "one_per_turn_tokens": figure(self.one_per_turn),
             "saving": figure(self.saving),

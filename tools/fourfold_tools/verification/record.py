@@ -54,13 +54,19 @@ def judge(record: RunRecord, arms: Arms, seed: int) -> MathVer:
     return verify_run(done, arms.pairs, arms.method, seed)
 
 
-def with_tokens(found: MathVer, results: int, delivered: int, bodies: int, calls: int, cut: int) -> MathVer:
-    """The same verification with what the answer cost. The cost of one separate call is not measured, so not said."""
+def with_tokens(
+    found: MathVer, results: int, delivered: int, bodies: int, calls: int, cut: int, call_overhead: float
+) -> MathVer:
+    """The same verification with what the call and its answer cost, all in tokens.
+
+    call_overhead: of one separate call beside its result. Both sides are estimated from characters, which is why
+    the line is never VALID.
+    """
     tokens = Tokens(
         delivered=delivered,
         bodies=bodies,
         calls=calls,
-        call_overhead=None,
+        call_overhead=call_overhead,
         turn_overhead=None,
         cut=cut,
         relative_error=_BAND,

@@ -1,5 +1,6 @@
 """Runs alone: chosen steps of a finished run once more, one at a time, through the same ops."""
 
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from math import inf
 
 import anyio
 
-from fourfold_tools.mathver.records import Load, Method, Pair, RunRecord
+from fourfold_tools.mathver.records import Load, Method, Pair, RunRecord, StepRecord
 from fourfold_tools.mathver.sampling import choose
 from fourfold_tools.model.request import AnyStep
 from fourfold_tools.model.result import Failure, Outcome, State, StepResult
@@ -36,11 +37,13 @@ class Arms:
     other: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def joined(self, more: "Arms") -> "Arms":
-        """These and further runs alone."""
+        """These and further runs alone; of a step that was run alone in both, the later pair stands."""
+        later = tuple(replace(pair, order=pair.order + len(self.pairs)) for pair in more.pairs)
+        again = {pair.id for pair in later}
         return replace(
             self,
-            pairs=(*self.pairs, *more.pairs),
-            chosen=(*(self.chosen or ()), *(more.chosen or ())),
+            pairs=(*(pair for pair in self.pairs if pair.id not in again), *later),
+            chosen=tuple(dict.fromkeys((*(self.chosen or ()), *(more.chosen or ())))),
             seconds=self.seconds + more.seconds,
             server_cpu_s=(self.server_cpu_s or 0.0) + (more.server_cpu_s or 0.0),
             other={**self.other, **more.other},
@@ -84,16 +87,22 @@ async def run_alone(
     async with runtime.alone, anyio.create_task_group() as tasks:
         tasks.start_soon(log.watch)
         with anyio.move_on_after(budget_s):
-            for passed in (first, second):
-                for name in chosen:
+            for passed, names in ((first, chosen), (second, _shuffled(chosen, seed))):
+                for name in names:
                     alone = await _once(runtime, name, steps[name], results[name])
                     if alone is not None:
                         passed[name] = alone
         tasks.cancel_scope.cancel()
     order = {name: place for place, name in enumerate(chosen)}
+    known = {step.id: step for step in record.steps}
     pairs = [
         _pair(
-            record, results[name], first[name], second.get(name), order[name], _inputs_changed(results[name], began)
+            known[name],
+            results[name],
+            first[name],
+            second.get(name),
+            order[name],
+            _inputs_changed(results[name], began),
         )
         for name in chosen
         if name in first
@@ -108,6 +117,11 @@ async def run_alone(
         load=log.load(),
         other={p.id: first[p.id].body for p in pairs if p.par_hash != p.seq_hash},
     )
+
+
+def _shuffled(names: Sequence[str], seed: int) -> list[str]:
+    """The names in another random order, so that no step meets the same slow moment twice."""
+    return random.Random(seed + 1).sample(list(names), len(names))
 
 
 async def _once(runtime: Runtime, name: str, step: AnyStep, result: StepResult) -> Alone | None:
@@ -138,9 +152,8 @@ def _as_result(result: StepResult, outcome: Outcome) -> StepResult:
 
 
 def _pair(
-    record: RunRecord, result: StepResult, first: Alone, second: Alone | None, order: int, input_changed: bool
+    step: StepRecord, result: StepResult, first: Alone, second: Alone | None, order: int, input_changed: bool
 ) -> Pair:
-    step = next(s for s in record.steps if s.id == result.id)
     return Pair(
         id=result.id,
         stratum=step.stratum,
