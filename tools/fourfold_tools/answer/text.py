@@ -40,12 +40,15 @@ class Answer:
 def render_text(report: RunReport, budget: int, spill: Callable[[str], str]) -> Answer:
     """The answer within `budget` tokens. spill: the path of a step's spill file."""
     signals = "\n".join(signal.line() for signal in report.signals)
-    widest = Delivered(budget, budget, budget)  # the verdict is rendered again with the true numbers, never longer
-    fixed = estimate(_verdict(report, widest, budget), "data") + estimate(signals, "data") + _SLACK
+    # The verdict is rendered again with the true numbers, which are never longer than these.
+    lines, whole = _verdict(report, Delivered(budget, budget, budget), budget)
+    aside = estimate(whole, "data")  # the cost of verifying is no part of what the results cost
+    fixed = estimate(lines, "data") + aside + estimate(signals, "data") + _SLACK
     fixed += estimate(_head(report, budget, budget), "code")
     sections = _sections(report, budget - fixed, spill)
     used = fixed + sections.tokens
-    verdict = _verdict(report, Delivered(used, sections.bodies, sections.cut), budget)
+    lines, whole = _verdict(report, Delivered(used - aside, sections.bodies, sections.cut), budget)
+    verdict = f"{lines}\n{whole}" if whole else lines
     blocks = [f"{_head(report, used, budget)}\n{sections.text}", verdict, *([signals] if signals else [])]
     images = tuple(
         r.output.image for r in report.results if isinstance(r.output, ReadOutput | FetchOutput) and r.output.image
@@ -53,12 +56,12 @@ def render_text(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
     return Answer(tuple(blocks), images, sections.cuts, used)
 
 
-def _verdict(report: RunReport, delivered: Delivered, budget: int) -> str:
+def _verdict(report: RunReport, delivered: Delivered, budget: int) -> tuple[str, str]:
+    """The verification lines, and the object in one line where something was verified and the budget bears it."""
     verdict = report.verdict(delivered)
-    lines = "\n".join(verdict.lines)
-    if report.verified and budget >= _ENOUGH_FOR_OBJECT:
-        lines += "\n" + json.dumps(verdict.data(), ensure_ascii=False, separators=(",", ":"))
-    return lines
+    wanted = report.verified and budget >= _ENOUGH_FOR_OBJECT
+    whole = json.dumps(verdict.data(), ensure_ascii=False, separators=(",", ":")) if wanted else ""
+    return "\n".join(verdict.lines), whole
 
 
 def _head(report: RunReport, used: int, budget: int) -> str:
