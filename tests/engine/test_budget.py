@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 from fourfold_tools.engine.budget import Demand, allot
 
 DEMANDS = st.lists(
-    st.builds(
-        Demand, tokens=st.integers(0, 5_000), first=st.booleans(), most=st.none() | st.integers(1, 3_000)
-    ),
+    st.builds(Demand, tokens=st.integers(0, 5_000), first=st.booleans(), most=st.none() | st.integers(1, 3_000)),
     max_size=40,
 )
 BUDGETS = st.integers(-100, 30_000)

@@ -130,8 +130,7 @@ async def test_past_the_deadline_what_runs_times_out_and_what_waits_is_skipped(
     op = fakes.FakeOp(read_only=False)
     steps = [fakes.bash("hang"), fakes.bash("ok"), fakes.bash("ok")]
     results = await scheduler(fakes.work_of(steps, [(0, 1)], op=op, width=1, deadline_s=0.05)).run()
-    assert [(r.state, r.code) for r in results][0] == ("timed_out", "timed_out")
-    assert [(r.state, r.code) for r in results][1:] == [("skipped", "timed_out")] * 2
+    assert [(r.state, r.code) for r in results] == [("timed_out", "timed_out"), *[("skipped", "timed_out")] * 2]
 
 
 async def test_on_error_stop_starts_nothing_new_and_lets_what_runs_end() -> None:

@@ -57,7 +57,9 @@ async def test_followers_of_a_step_that_is_tried_again_take_its_last_result() ->
 async def test_what_waits_for_a_step_that_takes_the_result_of_an_earlier_one_starts_at_once() -> None:
     op = fakes.FakeOp()
     with anyio.fail_after(5):
-        run = scheduler(work_of([bash("ok"), bash("ok"), bash("ok then")], [(1, 2)], op=op, width=1))
+        run = scheduler(
+            work_of([bash("ok"), bash("ok"), bash("ok then")], [(1, 2)], op=op, width=1, weights=[9.0, 1.0, 1.0])
+        )
         results = await run.run()
     assert [r.same_as for r in results] == [None, "s1", None]
 
@@ -160,9 +162,7 @@ async def test_a_parked_step_leaves_no_claim_behind(way: str) -> None:
     op = fakes.FakeOp(read_only=False)
     holder = scheduler(work_of([bash("hold it")], op=op, effects=[WRITES]), locks=locks)
     ends = [bash("ok"), bash("hold slow" if way == "cancel" else "fail")]
-    leaver = scheduler(
-        work_of(ends, op=op, effects=[WRITES, Effects()], stop_on_error=True), locks=locks
-    )
+    leaver = scheduler(work_of(ends, op=op, effects=[WRITES, Effects()], stop_on_error=True), locks=locks)
     after = scheduler(work_of([bash("ok")], op=op, effects=[WRITES]), locks=locks)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:

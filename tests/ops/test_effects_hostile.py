@@ -66,6 +66,10 @@ while false; do ls; done >> out
 {fd}>out ls
 ls {fd}>out
 ls 10>out
+ls >&5
+ls 1>&7
+ls <&4
+ls 3>&1 1>&2 2>&3
 cat a.py > "$x"
 cat a.py > $(echo out)
 cat a.py > *.txt

@@ -110,7 +110,7 @@ def test_a_text_called_read_only_writes_nothing_when_it_runs(shell: str, tmp_pat
     before = os.stat(tmp_path).st_mtime_ns, os.stat(tmp_path / "a.py").st_mtime_ns
     ran: list[str] = []
 
-    @settings(max_examples=1500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(scraps())
     def check(text: str) -> None:
         if "pwn" not in text or not classify(text, str(tmp_path), shell=shell).read_only:

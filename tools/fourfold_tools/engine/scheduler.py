@@ -245,12 +245,14 @@ class Scheduler:
 
     def _start_group(self, tasks: anyio.abc.TaskGroup, first: Unit) -> None:
         group = [first]
+        self._lead(first)
         size = self._work.ops[first.step.op].group_size if self.width > 1 else 1
         for other in self._queue.companions(first):
             if len(group) >= size:
                 break
             if not self._follow(other) and self._lock(other):
                 group.append(other)
+                self._lead(other)
         lane = heapq.heappop(self._free_lanes) if self._free_lanes else self._lanes
         self._lanes = max(self._lanes, lane + 1)
         now = self.now_s()
@@ -266,9 +268,12 @@ class Scheduler:
         if unit.first_s is None:
             unit.first_s = now
             self._budget.first_attempt()
+        self.running[unit] = now
+
+    def _lead(self, unit: Unit) -> None:
+        """From now on identical units follow this one, those of its own group too."""
         if key := self._identity(unit):
             self._leaders.setdefault(key, unit)
-        self.running[unit] = now
 
     async def _work_on(self, group: list[Unit]) -> None:
         """Run one group to its outcomes; whatever goes wrong becomes an outcome of its units."""

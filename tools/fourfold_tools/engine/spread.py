@@ -73,11 +73,17 @@ def _arguments_with_references(step: AnyStep) -> dict[str, Any]:
 
 
 def _filled(step: AnyStep, refs: Mapping[str, Any], values: Values, item: tuple[Reference, Json] | None) -> AnyStep:
-    def take(ref: Reference) -> Json:
-        return item[1] if item is not None and ref is item[0] else values(ref)
-
     raw = {name: getattr(step, name) for name in step.model_fields_set}
     for name, value in refs.items():
+
+        def take(ref: Reference, name: str = name) -> Json:
+            taken = item[1] if item is not None and ref is item[0] else values(ref)
+            if name != "stdin" and any(isinstance(entry, dict) for entry in as_list(taken)):
+                raise InvalidRequest(
+                    [Fault(name, f"{ref.field} of {ref.from_!r} holds objects; only stdin takes them")]
+                )
+            return taken
+
         raw[name] = _put_in(name, value, take)
     try:
         return type(step).model_validate(raw)

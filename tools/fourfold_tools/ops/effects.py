@@ -237,9 +237,9 @@ def _redirect_effects(redirect: Redirect, place: Place) -> Effects:
     target = redirect.target
     if redirect.op in ("<<", "<<<"):
         return replace(reading(), read_only=not redirect.nested)
-    if redirect.op in (">&", "<&") and re.fullmatch(r"[0-9]+-?|-", target.literal or ""):
+    if redirect.op in (">&", "<&") and target.literal in ("0", "1", "2", "-"):
         return reading()
-    if redirect.op == "<&":
+    if redirect.op == "<&" or (redirect.op == ">&" and re.match("[0-9]", target.prefix)):
         raise Uncertain("descriptor")
     if target.stream and redirect.op == "<":
         return reading()

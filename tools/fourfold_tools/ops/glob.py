@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -18,7 +18,7 @@ from fourfold_tools.model.request import AnyStep, GlobStep, Reference
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.roots import tree_patterns
-from fourfold_tools.ops.wildcards import Names, Wildcards, compile_wildcards, has_magic, split_base
+from fourfold_tools.ops.wildcards import Wildcards, compile_wildcards, has_magic, split_base
 from fourfold_tools.ops.workspace import Workspace
 
 # Paths that one search keeps (the newest); the engine's own bound for sub-steps is the same.
@@ -180,19 +180,18 @@ def _walk(root: str, searches: Sequence[_Search], stopped: Callable[[], bool]) -
         except OSError:
             continue  # unreadable, or gone since it was listed
         for search in searches:
-            if tests := search.wildcards.names_in(folder):
-                _take(files, folder, tests, search)
+            _take(files, folder, search)
     return True
 
 
 def _sort_out(
     entries: Iterable[os.DirEntry[str]], folder: str, searches: Sequence[_Search], stack: list[str]
-) -> list[os.DirEntry[str]]:
-    """The entries that are not folders; folders worth a visit go on the stack."""
-    files: list[os.DirEntry[str]] = []
+) -> dict[str, os.DirEntry[str]]:
+    """The entries that are not folders, by name; folders worth a visit go on the stack."""
+    files: dict[str, os.DirEntry[str]] = {}
     for entry in entries:
         if not entry.is_dir(follow_symlinks=False):
-            files.append(entry)
+            files[entry.name] = entry
         else:
             inner = f"{folder}{entry.name}/"
             if any(s.wildcards.leads_through(inner) for s in searches):
@@ -200,15 +199,14 @@ def _sort_out(
     return files
 
 
-def _take(files: Sequence[os.DirEntry[str]], folder: str, tests: Sequence[Names], search: _Search) -> None:
-    for entry in files:
-        if any(names(entry.name) for names in tests):
-            try:
-                status = entry.stat()
-            except OSError:
-                continue  # a link that leads nowhere, or gone
-            if stat.S_ISREG(status.st_mode):
-                search.add(status.st_mtime_ns, folder + entry.name)
+def _take(files: Mapping[str, os.DirEntry[str]], folder: str, search: _Search) -> None:
+    for name in search.wildcards.pick(folder, files.keys()):
+        try:
+            status = files[name].stat()
+        except OSError:
+            continue  # a link that leads nowhere, or gone
+        if stat.S_ISREG(status.st_mode):
+            search.add(status.st_mtime_ns, folder + name)
 
 
 def _output(workspace: Workspace, search: _Search, limit: int) -> GlobOutput:

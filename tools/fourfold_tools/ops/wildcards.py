@@ -1,7 +1,7 @@
 """Wildcards: a path pattern, compiled to one test for folders and one for names. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,8 +21,14 @@ class Names:
     suffixes: tuple[str, ...]
     regex: re.Pattern[str]
 
-    def __call__(self, name: str) -> bool:
-        return name.endswith(self.suffixes) or name in self.exact or self.regex.fullmatch(name) is not None
+    def pick(self, names: Iterable[str]) -> list[str]:
+        """The names that pass, in their order. A folder at a time, because a call for each name costs more."""
+        suffixes, exact, fits = self.suffixes, self.exact, self.regex.fullmatch
+        if self.regex is not _NEVER:
+            return [name for name in names if name.endswith(suffixes) or name in exact or fits(name)]
+        if exact:
+            return [name for name in names if name in exact or name.endswith(suffixes)]
+        return [name for name in names if name.endswith(suffixes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,13 @@ class Branch:
     """Paths of one shape: folders that `folder` matches, in them the files that `names` takes.
 
     Folders are written from the root with a final slash, the root itself is "". `way` matches every folder that
-    is on the way to such a one, or is one.
+    is on the way to such a one, or is one. anywhere: every folder matches.
     """
 
     folder: re.Pattern[str]
     way: re.Pattern[str]
     names: Names
+    anywhere: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +57,17 @@ class Wildcards:
     branches: tuple[Branch, ...]
 
     def leads_through(self, folder: str) -> bool:
-        return any(b.way.fullmatch(folder) for b in self.branches)
+        return any(b.anywhere or b.way.fullmatch(folder) for b in self.branches)
 
-    def names_in(self, folder: str) -> list[Names]:
-        """The tests for files that lie directly in a folder; empty where none can match."""
-        return [b.names for b in self.branches if b.folder.fullmatch(folder)]
+    def pick(self, folder: str, names: Collection[str]) -> list[str]:
+        """Those of the names that match when they lie directly in a folder."""
+        picked = [b.names.pick(names) for b in self.branches if b.anywhere or b.folder.fullmatch(folder)]
+        return picked[0] if len(picked) == 1 else list(dict.fromkeys(name for some in picked for name in some))
 
     def matches(self, path: str) -> bool:
         """Whether a path from the root, written with single slashes, matches."""
         head, slash, name = path.rpartition("/")
-        return any(names(name) for names in self.names_in(head + slash))
+        return bool(self.pick(head + slash, [name]))
 
 
 @lru_cache(maxsize=1024)
@@ -164,9 +172,8 @@ def _parts(pattern: str, anchored: bool) -> tuple[tuple[str, ...], str]:
 
 
 def _branch(folders: Sequence[str], names: Sequence[str]) -> Branch:
-    return Branch(
-        re.compile(_folder_regex(folders), re.DOTALL), re.compile(_way_regex(folders), re.DOTALL), _names(names)
-    )
+    folder, way = re.compile(_folder_regex(folders), re.DOTALL), re.compile(_way_regex(folders), re.DOTALL)
+    return Branch(folder, way, _names(names), anywhere=tuple(folders) == ("**",))
 
 
 def _folder_regex(folders: Sequence[str]) -> str:

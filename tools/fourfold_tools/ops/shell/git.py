@@ -1,7 +1,9 @@
 """git: its verbs, what each reads and writes, and the options under which a reading verb only reads.
 
 A reading verb obeys the repository's own configuration (an external diff, a text filter, a file monitor): whoever
-trusts the working tree to git trusts these. It may refresh the index unless GIT_OPTIONAL_LOCKS=0.
+trusts the working tree to git trusts these. `git status` refreshes the file times kept in the index unless
+GIT_OPTIONAL_LOCKS=0, `git diff` unless diff.autoRefreshIndex is false (measured with git 2.39): the content that git
+knows stays the same, and the refresh is skipped while another process holds the lock.
 """
 
 import os

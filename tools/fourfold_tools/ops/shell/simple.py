@@ -10,20 +10,8 @@ from fourfold_tools.ops.shell.words import WordReader
 CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
 # `time` is not among them: it is taken off later, like a program that runs another.
 RESERVED = CLOSERS | {
-    "if",
-    "for",
-    "while",
-    "until",
-    "case",
-    "select",
-    "function",
-    "coproc",
-    "{",
-    "!",
-    "[[",
-    "]]",
-    "in",
-}
+    "if", "for", "while", "until", "case", "select", "function", "coproc", "{", "!", "[[", "]]", "in",
+}  # fmt: skip
 _REDIRECTS = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<", "<>", "<&", "<<", "<<-", "<<<"})
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
 _ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^=]*\]\+?=")

@@ -1,10 +1,12 @@
-"""The tools of a project: test runners, linters, type checkers, compilers, package managers.
+"""The tools of a project: test runners, linters, type checkers, compilers.
 
 They read the project (`cwd/**`) and write what they are told to. What such a tool keeps for itself is left out:
 `.pytest_cache`, `.ruff_cache`, `.mypy_cache`, `__pycache__`, `.tox`, `node_modules/.cache`, `.coverage`, `coverage/`,
 and the build folder of a tool that locks it (cargo's, Gradle's and Maven's). Nobody else reads these, and named as
 writes they would collide with every other tool's `cwd/**`: tests, lint and types could never run side by side. A
-command that names such a folder (`rm -rf .pytest_cache`) still writes it and waits its turn.
+command that names such a folder (`rm -rf .pytest_cache`) still writes it and waits its turn. `coverage report` names
+`.coverage`, and so follows the tests that were submitted before it. One that only reads a build folder (`cp target/x y`)
+needs its build named in `needs`.
 """
 
 from collections.abc import Sequence
@@ -154,7 +156,7 @@ TOOLS: dict[str, Rule] = {
     ),
     "pyright": tool(change="--createstub --writebaseline", refused="-w --watch"),
     "basedpyright": tool(change="--createstub --writebaseline", refused="-w --watch"),
-    "flake8": tool("--output-file --tee"),
+    "flake8": tool("--output-file"),
     "pylint": tool("--output"),
     "bandit": tool("-o --output"),
     "black": _FORMATTER(spare="--check --diff"),
@@ -165,7 +167,7 @@ TOOLS: dict[str, Rule] = {
     "stylelint": tool("-o --output-file", change="--fix"),
     "prettier": tool(change="--write -w"),
     "jest": tool("--outputFile", change="-u --updateSnapshot", refused="--watch --watchAll"),
-    "mocha": tool("--reporter-option", refused="--watch -w"),
+    "mocha": tool(refused="--watch -w"),
     "rspec": tool("-o --out"),
     "ctest": tool("--output-junit --output-log"),
     "golangci-lint": tool(change="--fix"),
