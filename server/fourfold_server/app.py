@@ -25,11 +25,14 @@ from fourfold_server.house import Ctx, House
 from fourfold_server.transport import stdio
 from fourfold_tools.batch import batch
 from fourfold_tools.caller import Caller, Reply
+from fourfold_tools.checkpoint import checkpoint
 from fourfold_tools.errors import FourfoldError
 from fourfold_tools.handoff import HandoffRequest, handoff
 from fourfold_tools.hook import HookRequest, hook
 from fourfold_tools.model.faults import faults_of
+from fourfold_tools.model.plan_request import CheckpointRequest, PlanRequest
 from fourfold_tools.model.request import BatchRequest, InspectRequest
+from fourfold_tools.plan import plan
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.status import StatusRequest, status
 from fourfold_tools.verify import VerifyRequest, verify
@@ -84,6 +87,18 @@ async def _run(ctx: Ctx, request: BatchRequest) -> CallToolResult:
     return _result(await batch(runtime, request, _caller(ctx, runtime), report))
 
 
+async def _plan(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
+    request = _checked(PlanRequest, arguments)
+    runtime = await ctx.lifespan_context.runtime(ctx)
+    return _result(await plan(runtime, request, _caller(ctx, runtime)))
+
+
+async def _checkpoint(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
+    request = _checked(CheckpointRequest, arguments)
+    runtime = await ctx.lifespan_context.runtime(ctx)
+    return _result(await checkpoint(runtime, request, _caller(ctx, runtime)))
+
+
 async def _status(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     request = _checked(StatusRequest, arguments)
     runtime = await ctx.lifespan_context.runtime(ctx)
@@ -104,6 +119,8 @@ async def _verify(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
 _HANDLERS: dict[str, Callable[[Ctx, Mapping[str, Any]], Awaitable[CallToolResult]]] = {
     "inspect": _inspect,
     "batch": _batch,
+    "plan": _plan,
+    "checkpoint": _checkpoint,
     "handoff": _handoff,
     "verify": _verify,
     "status": _status,

@@ -113,6 +113,36 @@ What running in parallel gained, measured: runs steps of a stored run again one 
 repeated) and compares time, resources and results. `run` with mode sample or full; `runs` or `streams` (one agent's \
 results each) compares the same work; `measured` judges numbers of your own."""
 
+_PLAN = """\
+Plan work for several agents: order from needs and from the files each task reads and writes, orchestrators of at \
+most 4 targets, a schedule without barriers, nobody writing what another does. `launch` holds ready inputs for the \
+Agent tool: send all of them in ONE message. Worth it from about three tasks on."""
+
+_CHECKPOINT = """\
+Go on with a plan: say which tasks ended; declared outputs are checked, failures launched again (then alone, then \
+their dependents are skipped), and `launch` holds who starts now. Works with the plan's id alone, in any conversation."""
+
+_TASK: Schema = {
+    "id": {"type": "string"},
+    "title": {"type": "string"},
+    "prompt": {"type": "string", "description": "the objective; inputs, ownership and report form are added"},
+    "needs": {"type": "array", "items": {"type": "string"}},
+    "reads": {"type": "array", "items": {"type": "string"}, "description": "paths/globs"},
+    "writes": {"type": "array", "items": {"type": "string"}, "description": "paths/globs it owns"},
+    "minutes": {"type": "number"},
+    "tokens": {"type": "integer"},
+    "agent": {"type": "string", "description": "subagent_type"},
+    "acceptance": {"type": "string", "description": "when it is done"},
+}
+_FINISHED: Schema = {
+    "task": {"type": "string"},
+    "state": {"enum": ["ok", "failed"]},
+    "summary": {"type": "string"},
+    "minutes": {"type": "number", "description": "really taken"},
+    "tokens": {"type": "integer"},
+    "outputs": {"type": "array", "items": {"type": "string"}},
+}
+
 _ANSWER = {"anthropic/maxResultSizeChars": 500_000}
 _CORE = {**_ANSWER, "anthropic/alwaysLoad": True}
 
@@ -141,6 +171,44 @@ TOOLS: tuple[Tool, ...] = (
         ),
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True),
         _meta=_CORE,
+    ),
+    Tool(
+        name="plan",
+        title="Plan: a deployment of agents",
+        description=_PLAN,
+        input_schema=_object(
+            {
+                "goal": {"type": "string"},
+                "tasks": {"type": "array", "items": _object(_TASK, []), "minItems": 1},
+                "max_agents": {"type": "integer", "description": "default 8"},
+                "fanout": {"type": "integer", "maximum": 4},
+                "shared": {
+                    "enum": ["sequence", "isolate"],
+                    "description": "writers of one place: wait, or split / git worktree where waiting is dear",
+                },
+                "format": {"enum": ["text", "json"]},
+                "force": {"type": "boolean"},
+            },
+            ["tasks"],
+        ),
+        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        _meta=_CORE,
+    ),
+    Tool(
+        name="checkpoint",
+        title="Checkpoint: the plan's next step",
+        description=_CHECKPOINT,
+        input_schema=_object(
+            {
+                "plan": {"type": "string"},
+                "finished": {"type": "array", "items": _object(_FINISHED, ["task", "state"])},
+                "reissue": {"type": "boolean", "description": "give what is in flight again"},
+                "format": {"enum": ["text", "json"]},
+            },
+            ["plan"],
+        ),
+        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        _meta={**_ANSWER, "anthropic/searchHint": "agents finished, next wave, subagent results, plan progress"},
     ),
     Tool(
         name="handoff",

@@ -255,6 +255,7 @@ cat <<-"END" | wc -l¶	one¶	END
 cat <<< "$x"
 wc -w <<< 'a b c'
 ls \¶  -l \¶  src
+ls\¶ -l\¶ src
 ls &&¶  pwd
 ls |¶  wc -l
 ls; # done¶pwd

@@ -1,16 +1,13 @@
 """The tool `plan`: tasks in, a deployment of agents out, with the inputs of those that start now."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import anyio.to_thread
 
 from fourfold_tools.caller import NOBODY, Caller, Reply
 from fourfold_tools.context.usage import Usage
-from fourfold_tools.context.windows import window_tokens
-from fourfold_tools.deployment.analysis import Surroundings, analyse
-from fourfold_tools.deployment.answer import fit, plan_data, plan_text
+from fourfold_tools.deployment.answer import fit, plan_text
 from fourfold_tools.deployment.deployment import Deployment, deploy
 from fourfold_tools.deployment.expectations import AgentHistory, Priors, expect, histories
 from fourfold_tools.deployment.progress import fresh
@@ -21,10 +18,9 @@ from fourfold_tools.handoffs.write import new_id, write_handoff
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import PlanRequest, PlanTask
 from fourfold_tools.runtime import Runtime
-from fourfold_tools.steering.agents import known_agents
+from fourfold_tools.steering.description import described
 from fourfold_tools.steering.paths import resolved
-from fourfold_tools.steering.steps import Stepped, entry_of, freeze, freeze_progress, points, take_step
-from fourfold_tools.steering.steps import owner_of
+from fourfold_tools.steering.steps import Stepped, entry_of, freeze, freeze_progress, owner_of, take_step
 from fourfold_tools.store.plans import Plans
 
 
@@ -113,34 +109,6 @@ def _reply(runtime: Runtime, request: PlanRequest, name: str, step: Stepped, usa
     else:
         data = fit(data, runtime.settings.plan.most_chars, uri)
     return Reply(blocks=(plan_text(step.plan, name, launch, uri),), structured=data)
-
-
-def described(
-    runtime: Runtime, name: str, plan: Deployment, launch: Sequence[Json], waiting: Sequence[Json], usage: Usage
-) -> dict[str, Json]:
-    """The whole answer about a plan as it was decided."""
-    settings = runtime.settings.plan
-    around = Surroundings(
-        agents=known_agents(runtime.workspace.cwd, os.environ),
-        client_cap=settings.client_agents,
-        context_agents=usage.allow(plan.schedule.lanes).max_parallel,
-        window_tokens=usage.window_tokens or window_tokens(usage.model, os.environ, runtime.settings.context),
-        outside=[
-            path for task in plan.tasks for path, real in task.outputs.items() if not runtime.workspace.contains(real)
-        ],
-    )
-    ends = dict(enumerate(plan.schedule.finish_min))
-    signals = [usage.announcement.data()] if usage.announcement else []
-    return plan_data(
-        plan,
-        name,
-        analyse(plan, around),
-        launch,
-        [point.data() for point in points(runtime, plan, usage, ends)],
-        usage.data(),
-        signals,
-        waiting,
-    )
 
 
 def headless_commands(runtime: Runtime, name: str, step: Stepped) -> list[dict[str, Json]]:

@@ -82,7 +82,7 @@ def _holder(data: dict[str, Json], path: str) -> tuple[dict[str, Json] | None, s
     *folders, key = path.split(".")
     at: Json = data
     for folder in folders:
-        at = at.get(folder) if isinstance(at, dict) else None
+        at = cast("dict[str, Json]", at).get(folder) if isinstance(at, dict) else None
     return (cast("dict[str, Json]", at), key) if isinstance(at, dict) else (None, key)
 
 

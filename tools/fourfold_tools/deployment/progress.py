@@ -1,6 +1,6 @@
 """Progress: how far each task of a plan has come, and what follows from one that ends. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -147,7 +147,9 @@ def _failure(name: str, mine: TaskProgress) -> Flag:
     if left <= 0:
         return Flag(name, "failed", f"attempt {mine.attempts} of {MOST_LAUNCHES} failed ({mine.why}); given up")
     how = "again" if left > 1 else "alone, when nothing else is at work"
-    return Flag(name, "failed", f"attempt {mine.attempts} of {MOST_LAUNCHES} failed ({mine.why}); it is launched {how}")
+    return Flag(
+        name, "failed", f"attempt {mine.attempts} of {MOST_LAUNCHES} failed ({mine.why}); it is launched {how}"
+    )
 
 
 def _check_outputs(
@@ -193,7 +195,7 @@ def _skip_dependents(plan: Deployment, progress: Progress) -> Progress:
     return replace(progress, tasks=tuple(tasks))
 
 
-def launchable(plan: Deployment, progress: Progress, blocked: Callable[[int], bool]) -> list[int]:
+def launchable(plan: Deployment, progress: Progress, blocked: Container[int]) -> list[int]:
     """What may start now, most urgent first: every predecessor has ended, nobody else holds its paths.
 
     A task on its last attempt starts alone: only when nothing is at work, and then it is the only one.
@@ -202,7 +204,7 @@ def launchable(plan: Deployment, progress: Progress, blocked: Callable[[int], bo
     ready = [
         v
         for v in progress.of("waiting")
-        if all(progress.tasks[p].state in ENDED for p in plan.graph.preds[v]) and not blocked(v)
+        if all(progress.tasks[p].state in ENDED for p in plan.graph.preds[v]) and v not in blocked
     ]
     ranks = plan.graph.upward_ranks(plan.minutes)
     ready.sort(key=lambda v: (-ranks[v], v))

@@ -179,7 +179,7 @@ def _walk(root: str, searches: Sequence[_Search], stopped: Callable[[], bool]) -
                 files = _sort_out(entries, folder, searches, stack)
         except OSError:
             continue  # unreadable, or gone since it was listed
-        for search in searches:
+        for search in searches if files else ():
             _take(files, folder, search)
     return True
 

@@ -38,7 +38,8 @@ from fourfold_tools.ops.workspace import Workspace
 _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
 # Bytes that a search without an order may print; beyond, it would keep whole files' lines back in its own memory.
 _QUICK_BYTES = 1_048_576
-# ripgrep uses every core by itself: two searches at once fill the gaps at their ends, more only crowd each other.
+# Searches of a group that run at once where they cannot share a pass; each gets its part of the cores, because
+# ripgrep would take them all.
 _ALONE_AT_ONCE = 2
 # Bytes of combined output, per pattern and mode, beyond which one search each is quicker than parting the lines.
 _BYTES_PER_PATTERN = {"content": 65_536, "files": 16_384, "count": 16_384}
@@ -121,7 +122,7 @@ class GrepOp:
         async def alone(i: int) -> None:
             async with limiter:
                 began = time.monotonic()
-                outcome = await self._alone(calls[i], changed)
+                outcome = await self._alone(calls[i], changed, at_once=_ALONE_AT_ONCE)
                 outcomes[i] = replace(outcome, duration_s=time.monotonic() - began)
 
         async with anyio.create_task_group() as tasks:
@@ -166,12 +167,12 @@ class GrepOp:
             for i, files in shares.files.items()
         }
 
-    async def _alone(self, call: Call, changed: _Changed) -> Outcome:
+    async def _alone(self, call: Call, changed: _Changed, at_once: int = 1) -> Outcome:
         step = _step(call.step)
         printed = _Printed()
         try:
             with anyio.move_on_after(call.deadline - time.monotonic()):
-                await self._search(await self._scope(step), step, printed)
+                await self._search(await self._scope(step), step, at_once, printed)
                 output = await self._in_thread(self._show, step, printed, changed)
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
@@ -179,11 +180,11 @@ class GrepOp:
         kept = await self._in_thread(self._show, step, printed, changed) if printed.tap.data else None
         return Outcome(replace(Failure.of(TimedOut(f"timed out after {call.timeout_s:g} s")), output=kept))
 
-    async def _search(self, scope: Scope, step: GrepStep, printed: _Printed) -> None:
+    async def _search(self, scope: Scope, step: GrepStep, at_once: int, printed: _Printed) -> None:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
 
-        1. On all cores, in no order, unless there is but one file: most searches are over before they have printed
-           much. Then all is known.
+        1. On all cores (one part of them where several searches run at once), in no order, unless there is but one
+           file: most searches are over before they have printed much. Then all is known.
         2. Where there is too much: on one core, ordered by path, until enough was read.
 
         Raises:
@@ -197,7 +198,9 @@ class GrepOp:
             form.append(f"--max-columns={4 * page.max_line_chars + 8}")
         if not scope.roots.lone_file:
             printed.tap = Tap(min(_QUICK_BYTES, self._settings.max_combined_bytes), max_lines)
-            await self._run(scope, step, [*form, *(printed.tap.per_file if content else [])], printed)
+            threads = [f"--threads={max(1, (os.cpu_count() or 1) // at_once)}"] if at_once > 1 else []
+            per_file = printed.tap.per_file if content else []
+            await self._run(scope, step, [*form, *threads, *per_file], printed)
         if scope.roots.lone_file or printed.tap.full:
             printed.tap = Tap(self._settings.max_combined_bytes, max_lines)
             await self._run(scope, step, [*form, "--sort=path"], printed)

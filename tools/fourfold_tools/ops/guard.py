@@ -22,6 +22,8 @@ class Verdict(Protocol):
 class RulesNow(Protocol):
     """The rules of one moment."""
 
+    @property
+    def empty(self) -> bool: ...
     def check(self, step: AnyStep, effects: Effects) -> Verdict: ...
 
 
@@ -54,6 +56,8 @@ class GuardedOp:
 
     async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
         rules = self._rules.now()
+        if rules.empty:
+            return await self._op.run(calls)
         refusals = [self._refusal(rules, call) for call in calls]
         allowed = [call for call, refusal in zip(calls, refusals, strict=True) if refusal is None]
         outcomes = iter(await self._op.run(allowed) if allowed else ())

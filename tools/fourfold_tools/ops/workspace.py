@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from fourfold_tools.errors import Contention, Denied, FourfoldError, NotFound, Unsupported
@@ -25,9 +26,7 @@ class Workspace:
 
     def absolute(self, path: str) -> str:
         """The path from the workspace's folder, with `~`, `.` and `..` worked out; no link is followed."""
-        if "\0" in path:
-            raise NotFound("a path cannot hold a NUL character")
-        return os.path.normpath(os.path.join(self.cwd, os.path.expanduser(path)))
+        return _absolute(self.cwd, path)
 
     def relative(self, path: str) -> str:
         """How the client shows a path: from the workspace's folder where it lies in it, else absolute."""
@@ -104,6 +103,13 @@ class Workspace:
     def denied(self, path: str, real: str) -> Denied:
         where = "" if real == self.absolute(path) else f" (it leads to {real})"
         return Denied(f"{path} is outside the workspace{where}: {', '.join(self.roots)}")
+
+
+@lru_cache(maxsize=8_192)
+def _absolute(cwd: str, path: str) -> str:
+    if "\0" in path:
+        raise NotFound("a path cannot hold a NUL character")
+    return os.path.normpath(os.path.join(cwd, os.path.expanduser(path)))
 
 
 def _refuse_special(status: os.stat_result, path: str) -> None:

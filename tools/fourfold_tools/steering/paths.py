@@ -7,7 +7,7 @@ from fourfold_tools.ops.workspace import Workspace
 
 
 def resolved(workspace: Workspace, path: str) -> str:
-    """The absolute pattern of a path; the part before its first wildcard is followed through links where it exists."""
+    """The absolute pattern of a path; links in the part before its first wildcard are followed where they exist."""
     absolute = workspace.absolute(path).replace(os.sep, "/")
     parts = absolute.split("/")
     wild = next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts))

@@ -1,4 +1,4 @@
-"""A step of a plan: what ended is taken in, what may start is launched, and the store has it before the caller does."""
+"""A step of a plan: what ended is taken in, what may start is launched, all of it stored before it is told."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -102,7 +102,7 @@ async def take_step(
         owner = owner_of(runtime, usage)
         held = await plans.held_by_others(name, owner, now)
         blocked = _Blocked(plan, held)
-        ready = launchable(plan, progress, lambda v: v in blocked)
+        ready = launchable(plan, progress, blocked)
         chosen = ready[: _room(runtime, plan, progress, usage, ready, force=force)]
         chosen = chosen if whole else _fitting(runtime, name, plan, progress, chosen)
         states = await look(runtime.workspace, _outputs(plan, chosen), runtime.outputs)
@@ -195,8 +195,8 @@ class _Blocked:
                     return self._by_pattern[pattern]
         return None
 
-    def __contains__(self, task: int) -> bool:
-        return self.lease(task) is not None
+    def __contains__(self, task: object) -> bool:
+        return isinstance(task, int) and self.lease(task) is not None
 
 
 def _ended(runtime: Runtime, plan: Deployment, finished: Sequence[FinishedTask]) -> list[Finished]:
@@ -250,9 +250,7 @@ def _room(
     return affordable(usage, free, max(launch_tokens(runtime, plan, v) for v in ready[:free]))
 
 
-def _fitting(
-    runtime: Runtime, name: str, plan: Deployment, progress: Progress, chosen: Sequence[int]
-) -> list[int]:
+def _fitting(runtime: Runtime, name: str, plan: Deployment, progress: Progress, chosen: Sequence[int]) -> list[int]:
     """The first of the chosen whose inputs fit into one answer together; always one."""
     out: list[int] = []
     left = runtime.settings.plan.launch_chars
@@ -265,9 +263,7 @@ def _fitting(
     return out
 
 
-def _leases(
-    runtime: Runtime, name: str, plan: Deployment, progress: Progress, owner: str, now: float
-) -> list[Lease]:
+def _leases(runtime: Runtime, name: str, plan: Deployment, progress: Progress, owner: str, now: float) -> list[Lease]:
     """What the running tasks hold, from now on."""
     rows: list[Lease] = []
     for v in progress.of("running"):
@@ -318,4 +314,3 @@ def _waiting(
             reason = "agents, context or the length of this answer allow no more at once"
         rows.append({"task": plan.graph.ids[v], "reason": reason})
     return rows[:_MOST_WAITING]
-

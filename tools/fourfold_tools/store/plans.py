@@ -104,9 +104,7 @@ class Plans:
         Raises:
             NotFound: no such plan (it may have been pruned). Contention: the store stayed locked.
         """
-        row = await self._use(
-            lambda db: db.execute(f"SELECT {_COLUMNS} FROM plans WHERE id=?", (plan,)).fetchone()
-        )
+        row = await self._use(lambda db: db.execute(f"SELECT {_COLUMNS} FROM plans WHERE id=?", (plan,)).fetchone())
         if row is None:
             raise NotFound(f"no plan {plan!r} in the store (fourfold://plans lists what is there)")
         return _plan(row)
@@ -119,7 +117,8 @@ class Plans:
         """Write a step on top of `version`; False where somebody else went on from it, or took a lease, first."""
 
         def write(db: sqlite3.Connection) -> bool:
-            sql = "UPDATE plans SET updated=?, version=version+1, owner=?, complete=?, progress=? WHERE id=? AND version=?"
+            values = "updated=?, version=version+1, owner=?, complete=?, progress=?"
+            sql = f"UPDATE plans SET {values} WHERE id=? AND version=?"
             now = time.time()
             others = "SELECT plan, task, pattern FROM leases WHERE plan<>? AND owner<>? AND expires>?"
             if step.take and not step.known.issuperset(db.execute(others, (plan, step.owner, now)).fetchall()):
@@ -172,6 +171,4 @@ def _learn(db: sqlite3.Connection, times: Sequence[AgentTime], now: float) -> No
     db.executemany(sql, [(t.agent, t.said_min, t.took_min, t.tokens, now) for t in times])
     for agent in {t.agent for t in times}:
         newest = "SELECT rowid FROM agent_times WHERE agent=? ORDER BY recorded DESC, rowid DESC LIMIT ?"
-        db.execute(
-            f"DELETE FROM agent_times WHERE agent=? AND rowid NOT IN ({newest})", (agent, agent, _MOST_TIMES)
-        )
+        db.execute(f"DELETE FROM agent_times WHERE agent=? AND rowid NOT IN ({newest})", (agent, agent, _MOST_TIMES))

@@ -66,9 +66,12 @@ class Moment:
         A grep or glob over a folder is refused when a rule covers the whole of it; refused files below are left out
         of the results by `excluded_globs` and `hides`.
         """
-        if not (self.book.deny or self.book.ask or self.book.allow):
-            return Verdict("none")
-        return _decide(self.book, uses(step, effects, self.workspace))
+        return Verdict("none") if self.empty else _decide(self.book, uses(step, effects, self.workspace))
+
+    @property
+    def empty(self) -> bool:
+        """There is no rule at all."""
+        return not (self.book.deny or self.book.ask or self.book.allow)
 
 
 class Permissions:

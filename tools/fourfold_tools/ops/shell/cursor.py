@@ -6,7 +6,7 @@ import re
 
 META = frozenset(" \t\n|&;()<>")
 _OPERATORS = ("&>>", "<<<", "<<-", ";;&", "&&", "||", ";;", ";&", "|&", "&>", "<<", "<&", "<>", ">>", ">&", ">|")
-# A continued line counts after a blank alone: elsewhere bash joins what stands around it (`$`, `\\`, newline, `(x)`).
+# A continued line joins what stands around it (`$`, `\\`, newline, `(x)` is one expansion): here it follows a blank.
 _BLANKS = re.compile(r"[ \t]+(?:\\\n[ \t]*)*")
 
 

@@ -5,8 +5,8 @@ They read the project (`cwd/**`) and write what they are told to. What such a to
 and the build folder of a tool that locks it (cargo's, Gradle's and Maven's). Nobody else reads these, and named as
 writes they would collide with every other tool's `cwd/**`: tests, lint and types could never run side by side. A
 command that names such a folder (`rm -rf .pytest_cache`) still writes it and waits its turn. `coverage report` names
-`.coverage`, and so follows the tests that were submitted before it. One that only reads a build folder (`cp target/x y`)
-needs its build named in `needs`.
+`.coverage`, and so follows the tests that were submitted before it. What only reads a build folder (`cp target/x y`)
+has to name its build in `needs`.
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,8 @@ _PARAMETER = re.compile(
     re.ASCII,
 )
 _ARITHMETIC = re.compile(r"(?:[A-Za-z0-9_ \t+\-*/%<>=!&|^~?:,]|\$(?=[A-Za-z_0-9]))*")
+# A continued line that ends a word: a plain character before it, a blank after it, so that nothing joins.
+_WORD_END = re.compile(r"[A-Za-z0-9_./-]\\\n(?=[ \t])")
 _MAX_DEPTH = 8
 
 
@@ -107,8 +109,11 @@ class WordReader(Cursor, ABC):
         if m := _PLAIN.match(self.source, self.pos, self.end):
             self.pos = m.end()
             parts.add(m[0], m[0])
+        elif c == "\\" and self.pos > start and _WORD_END.match(self.source, self.pos - 1, self.end):
+            self.jump(self.pos + 2)
         elif c == "\\":
-            parts.add(self._escaped(parts))
+            parts.quoted = True
+            parts.add(self._after_backslash())
         elif c == "'":
             parts.quoted = True
             parts.add(self._single())
@@ -140,11 +145,6 @@ class WordReader(Cursor, ABC):
             parts.unknown(many=False)  # ~user, ~+, and what looks like an assignment
         self.pos += 1
         parts.add(c, c)
-
-    def _escaped(self, parts: _Parts) -> str:
-        """The value of a backslash outside quotes."""
-        parts.quoted = True
-        return self._after_backslash()
 
     def _single(self) -> str:
         stop = self.source.find("'", self.pos + 1, self.end)
