@@ -120,7 +120,7 @@ Agent tool: send all of them in ONE message. Worth it from about three tasks on.
 
 _CHECKPOINT = """\
 Go on with a plan: say which tasks ended; declared outputs are checked, failures launched again (then alone, then \
-their dependents are skipped), and `launch` holds who starts now. Works with the plan's id alone, in any conversation."""
+their dependents are skipped), and `launch` holds who starts now. Needs the plan's id alone, in any conversation."""
 
 _TASK: Schema = {
     "id": {"type": "string"},

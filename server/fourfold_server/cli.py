@@ -35,6 +35,18 @@ FILE holds what the tool `batch` takes:
 
 exit codes: 0 every step ok, 1 some step was not, 2 the request is wrong, 130 interrupted
 """
+_PLAN_EXAMPLES = """\
+examples:
+  fourfold plan tasks.json
+  fourfold plan --json tasks.json | jq -r .headless[].command      the same plan for `claude -p`
+
+FILE holds what the tool `plan` takes:
+  {"goal": "Audit the payment module", "tasks": [
+     {"id": "api", "title": "Review the API layer", "reads": ["src/api/**"], "writes": ["reports/api.md"]},
+     {"id": "sum", "title": "Write the summary", "reads": ["reports/*.md"], "writes": ["summary.md"]}]}
+
+exit codes: 0 planned, 1 refused for want of context, 2 the request is wrong
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -68,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("file", metavar="FILE", help="JSON as the tool takes it; - reads standard input")
     batch.add_argument("--json", action="store_true", help="print the answer as JSON, no live display")
     batch.set_defaults(run=_batch)
+
+    plan = commands.add_parser("plan", help="plan tasks for agents", epilog=_PLAN_EXAMPLES, formatter_class=raw)
+    plan.add_argument("file", metavar="FILE", help="JSON as the tool takes it; - reads standard input")
+    plan.add_argument("--json", action="store_true", help="print the whole plan as JSON")
+    plan.set_defaults(run=_plan)
 
     runs = commands.add_parser("runs", help="list the last runs")
     runs.add_argument("-n", type=int, default=20, metavar="N", help="how many (default 20)")
@@ -116,15 +133,27 @@ def _serve(args: argparse.Namespace) -> int:
 def _batch(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import run_batch
 
+    given = _object_in(args.file, "steps")
+    return given if isinstance(given, int) else _in_loop(lambda: run_batch(given, as_json=args.json))
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from fourfold_server.terminal import make_plan
+
+    given = _object_in(args.file, "tasks")
+    return given if isinstance(given, int) else _in_loop(lambda: make_plan(given, as_json=args.json))
+
+
+def _object_in(file: str, key: str) -> dict[str, Any] | int:
+    """The JSON object of a file or of standard input; an exit code, with the fault told, where it is none."""
     try:
-        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         request: Any = json.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
-        return _bad(f"{args.file}: {exc}")
+        return _bad(f"{file}: {exc}")
     if not isinstance(request, dict):
-        return _bad(f"{args.file}: expected an object with `steps`, got {type(request).__name__}")
-    given = cast("dict[str, Any]", request)
-    return _in_loop(lambda: run_batch(given, as_json=args.json))
+        return _bad(f"{file}: expected an object with `{key}`, got {type(request).__name__}")
+    return cast("dict[str, Any]", request)
 
 
 def _runs(args: argparse.Namespace) -> int:

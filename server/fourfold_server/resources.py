@@ -22,8 +22,11 @@ from fourfold_tools.answer.structured import entries, error_groups_of
 from fourfold_tools.errors import FourfoldError
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
+from fourfold_tools.steering.description import whole_plan
+from fourfold_tools.store.plans import Plans, StoredPlan
 from fourfold_tools.store.runs import StoredRun
 
+_PLAN = re.compile(r"fourfold://plans/(p-[a-z0-9]+)")
 _RUN = re.compile(r"fourfold://runs/(r-[a-z0-9]+)(?:/([A-Za-z0-9_.-]+))?")
 
 
@@ -35,7 +38,14 @@ async def list_resources(ctx: Ctx, params: PaginatedRequestParams | None) -> Lis
         description="The last 50 runs: id, state, steps, seconds, age.",
         mime_type="application/json",
     )
-    return ListResourcesResult(resources=[runs])
+    plans = Resource(
+        uri="fourfold://plans",
+        name="plans",
+        title="Recent plans",
+        description="The last 50 plans: id, goal, whether all tasks have ended.",
+        mime_type="application/json",
+    )
+    return ListResourcesResult(resources=[runs, plans])
 
 
 async def list_templates(ctx: Ctx, params: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
@@ -53,7 +63,14 @@ async def list_templates(ctx: Ctx, params: PaginatedRequestParams | None) -> Lis
         description="The whole output of one step or sub-step as plain text.",
         mime_type="text/plain",
     )
-    return ListResourceTemplatesResult(resource_templates=[run, step])
+    plan = ResourceTemplate(
+        uri_template="fourfold://plans/{plan}",
+        name="plan",
+        title="One plan",
+        description="A plan as it was decided and how far each task has come, nothing left out.",
+        mime_type="application/json",
+    )
+    return ListResourceTemplatesResult(resource_templates=[run, step, plan])
 
 
 async def read_resource(ctx: Ctx, params: ReadResourceRequestParams) -> ReadResourceResult:
@@ -70,11 +87,15 @@ async def _read(runtime: Runtime, uri: str) -> tuple[str, str]:
     if uri == "fourfold://runs":
         rows = [_row(run) for run in await runtime.runs.recent(50)]
         return "application/json", json.dumps(rows, ensure_ascii=False)
+    if uri == "fourfold://plans":
+        plans = [_plan_row(plan) for plan in await Plans(runtime.database).recent(50)]
+        return "application/json", json.dumps(plans, ensure_ascii=False)
+    if named := _PLAN.fullmatch(uri):
+        return "application/json", json.dumps(await whole_plan(runtime, named[1]), ensure_ascii=False)
     match = _RUN.fullmatch(uri)
     if match is None:
-        raise MCPError(
-            INVALID_PARAMS, f"no resource {uri}; there are fourfold://runs and what it lists", {"uri": uri}
-        )
+        known = "fourfold://runs, fourfold://plans and what they list"
+        raise MCPError(INVALID_PARAMS, f"no resource {uri}; there are {known}", {"uri": uri})
     run, step = match.groups()
     if step is None:
         return "application/json", json.dumps(whole_run(await runtime.runs.get(run)), ensure_ascii=False)
@@ -95,6 +116,18 @@ def _row(run: StoredRun) -> dict[str, Any]:
         "wall_s": report.get("wall_s"),
         "cwd": run.cwd,
         "uri": f"fourfold://runs/{run.id}",
+    }
+
+
+def _plan_row(plan: StoredPlan) -> dict[str, Any]:
+    return {
+        "plan": plan.id,
+        "goal": plan.goal,
+        "complete": plan.complete,
+        "created": plan.created,
+        "updated": plan.updated,
+        "cwd": plan.cwd,
+        "uri": f"fourfold://plans/{plan.id}",
     }
 
 

@@ -16,7 +16,9 @@ from fourfold_tools.caller import Reply
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.errors import FourfoldError, InvalidRequest, NotFound
 from fourfold_tools.model.faults import faults_of
+from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.model.request import BatchRequest
+from fourfold_tools.plan import plan
 from fourfold_tools.runtime import Runtime, raise_descriptor_limit
 from fourfold_tools.status import StatusRequest, run_line, status
 from fourfold_tools.verify import VerifyRequest, verify
@@ -47,6 +49,21 @@ async def run_batch(request: Mapping[str, Any], *, as_json: bool) -> int:
         print("fourfold: interrupted; what had finished is kept (`fourfold runs`)", file=sys.stderr)
         return 130
     if reply.structured is not None:
+        print(json.dumps(reply.structured, ensure_ascii=False, indent=1))
+    else:
+        print("\n".join(reply.blocks))
+    return 0 if reply.all_ok else 1
+
+
+async def make_plan(request: Mapping[str, Any], *, as_json: bool) -> int:
+    """Make a plan, store it and print it; 0 when it was made."""
+    try:
+        parsed = PlanRequest.model_validate({**request, "format": "json"} if as_json else request)
+    except ValidationError as exc:
+        raise InvalidRequest(faults_of(exc, "")) from exc
+    async with Runtime.open() as runtime:
+        reply = await plan(runtime, parsed)
+    if as_json and reply.structured is not None:
         print(json.dumps(reply.structured, ensure_ascii=False, indent=1))
     else:
         print("\n".join(reply.blocks))

@@ -20,6 +20,7 @@ from fourfold_tools.model.request import BashStep
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call
 from fourfold_tools.ops.bash import BashOp
+from fourfold_tools.ops.effects import classify
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.workspace import Workspace
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.anyio
 linux = pytest.mark.skipif(sys.platform != "linux", reason="orphans can be seen through /proc only")
 
 
-def classified(command: str, cwd: str) -> Effects:
+def classified(command: str, cwd: str, **_: object) -> Effects:
     return Effects(reads=frozenset({cwd}), note=command)
 
 
@@ -242,7 +243,7 @@ from fourfold_tools.ops.workspace import Workspace
 
 async def main():
     spawner = Spawner()
-    op = BashOp(load_settings(env={}).bash, Workspace(Path.cwd()), spawner, lambda command, cwd: Effects())
+    op = BashOp(load_settings(env={}).bash, Workspace(Path.cwd()), spawner, lambda command, cwd, **_: Effects())
     step = BashStep(op="bash", command="cat /proc/[0-9]*/environ 2>/dev/null | tr '\\\\0' '\\\\n' | grep HERE_")
     (outcome,) = await op.run([Call("s1", step, 30, time.monotonic() + 30, Path("spill"))])
     await spawner.aclose()
@@ -372,3 +373,19 @@ async def test_commands_run_side_by_side_without_mixing(workspace: Workspace) ->
             (done,) = await op.run([call(workspace, 'echo go > "$1"', args=[str(fifo)])])
             assert isinstance(done.result, BashOutput)
     assert seen == {n: str(n) for n in range(6)}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"env": {"PATH": "./x"}}, {"env": {"LD_PRELOAD": "./x.so"}}, {"shell": "zsh"}, {"env": {"BASH_ENV": "x"}}],
+)
+async def test_a_step_that_changes_what_its_words_mean_is_never_called_read_only(
+    workspace: Workspace, more: dict[str, object]
+) -> None:
+    spawner = Spawner()
+    op = BashOp(load_settings(env={}).bash, workspace, spawner, classify)
+    plain = op.effects(BashStep.model_validate({"op": "bash", "command": "ls"}))
+    changed = op.effects(BashStep.model_validate({"op": "bash", "command": "ls", **more}))
+    await spawner.aclose()
+    assert plain.read_only
+    assert not changed.read_only

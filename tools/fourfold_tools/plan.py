@@ -19,8 +19,9 @@ from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import PlanRequest, PlanTask
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import described
+from fourfold_tools.steering.leases import owner_of
 from fourfold_tools.steering.paths import resolved
-from fourfold_tools.steering.steps import Stepped, entry_of, freeze, freeze_progress, owner_of, take_step
+from fourfold_tools.steering.steps import Stepped, entry_of, freeze, freeze_progress, take_step
 from fourfold_tools.store.plans import Plans
 
 

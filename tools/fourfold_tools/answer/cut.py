@@ -29,7 +29,7 @@ def cut(body: str, tokens: int, kind: Kind, head_share: float) -> Piece:
     """
     total = len(split_lines(body)) if body else 0
     whole = estimate(body, kind)
-    if whole <= tokens:
+    if whole <= tokens or not body:
         return Piece(body, total, total)
     room = max(0, int(len(body) * tokens / whole) - 2)
     while room > 0:
@@ -46,8 +46,7 @@ def _take(body: str, room: int, total: int, head_share: float) -> Piece:
     if not head and not tail:
         return Piece(body[: max(0, room - 1)] + _GAP, 0, total)
     shown = _count(head) + _count(tail)
-    rows = [head.rstrip("\n"), _GAP, tail] if tail else [head.rstrip("\n")]
-    return Piece("\n".join(row for row in rows if row), shown, total)
+    return Piece(f"{head}{_GAP}\n{tail}" if tail else head.removesuffix("\n"), shown, total)
 
 
 def _first_lines(text: str, room: int) -> str:

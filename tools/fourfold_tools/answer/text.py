@@ -15,6 +15,8 @@ from fourfold_tools.model.result import StepResult
 
 _ENOUGH_FOR_OBJECT = 2_000  # tokens of budget below which the verification object stays in the run's resource
 _SLACK = 8  # tokens for rounding each part up by itself
+_NAMED = (40, 20, 10, 5, 2, 1, 0)  # steps that the problem line names of each state: as many as fit
+WHOLE = "answer.whole"  # the file of an answer that was folded; no step can be called so
 _STATES = ("ok", "failed", "timed_out", "cancelled", "unknown", "skipped", "not_started")
 
 
@@ -39,21 +41,36 @@ class Answer:
 
 def render_text(report: RunReport, budget: int, spill: Callable[[str], str]) -> Answer:
     """The answer within `budget` tokens. spill: the path of a step's spill file."""
-    signals = "\n".join(signal.line() for signal in report.signals)
     # The verdict is rendered again with the true numbers, which are never longer than these.
     lines, whole = _verdict(report, Delivered(budget, budget, budget), budget)
     aside = estimate(whole, "data")  # the cost of verifying is no part of what the results cost
-    fixed = estimate(lines, "data") + aside + estimate(signals, "data") + _SLACK
-    fixed += estimate(_head(report, budget, budget), "code")
+    fixed = estimate(lines, "data") + aside + _SLACK + estimate(_head(report, budget, budget), "code")
+    signals = _signals(report, (budget - fixed) // 4)
+    fixed += estimate(signals, "data")
     sections = _sections(report, budget - fixed, spill)
     used = fixed + sections.tokens
     lines, whole = _verdict(report, Delivered(used - aside, sections.bodies, sections.cut), budget)
     verdict = f"{lines}\n{whole}" if whole else lines
     blocks = [f"{_head(report, used, budget)}\n{sections.text}", verdict, *([signals] if signals else [])]
-    images = tuple(
-        r.output.image for r in report.results if isinstance(r.output, ReadOutput | FetchOutput) and r.output.image
-    )
-    return Answer(tuple(blocks), images, sections.cuts, used)
+    return Answer(tuple(blocks), images_of(report.results), sections.cuts, used)
+
+
+def images_of(results: Sequence[StepResult]) -> tuple[Image, ...]:
+    """The pictures among the results, each once."""
+    own = [r.output for r in results if r.same_as is None]
+    return tuple(out.image for out in own if isinstance(out, ReadOutput | FetchOutput) and out.image)
+
+
+def _signals(report: RunReport, tokens: int) -> str:
+    """The signals' lines, first ones first; where not all fit, a line that says how many more there are."""
+    rows = [signal.line() for signal in report.signals]
+    text = "\n".join(rows)
+    kept = len(rows)
+    while kept and estimate(text, "data") > tokens:
+        kept -= 1
+        more = f"📡 {len(rows) - kept} more: fourfold://runs/{report.run}"
+        text = "\n".join([*rows[:kept], more])
+    return text
 
 
 def _verdict(report: RunReport, delivered: Delivered, budget: int) -> tuple[str, str]:
@@ -72,15 +89,22 @@ def _head(report: RunReport, used: int, budget: int) -> str:
     return f"run {report.run} · {steps} · {report.wall_s:.2f} s · {spent} · {report.context.text()}"
 
 
-def _problems(results: Sequence[StepResult], most: int = 40) -> str:
-    """One line that names every step that is not ok; beyond `most` of a kind the number of the others."""
-    parts: list[str] = []
-    for state in _STATES[1:]:
-        names = [_problem(r) for r in results if r.state == state]
-        if names:
-            more = f" and {len(names) - most} more" if len(names) > most else ""
-            parts.append(f"{state}: {', '.join(names[:most])}{more}")
-    return " · ".join(parts)
+def _problems(results: Sequence[StepResult], tokens: int) -> str:
+    """One line that names the steps that are not ok, and counts those of each state that have no room in it."""
+    names = {state: [_problem(r) for r in results if r.state == state] for state in _STATES[1:]}
+    line = ""
+    for most in _NAMED:
+        line = " · ".join(f"{state}: {_first(named, most)}" for state, named in names.items() if named)
+        if estimate(line, "data") <= tokens // 2:
+            break
+    return line
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    if most == 0:
+        return f"{len(names):,} steps"
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _problem(result: StepResult) -> str:
@@ -102,9 +126,9 @@ class _Sections:
 
 def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _Sections:
     """Problem line, then header and body of each step; where the headers alone do not fit, as many as do."""
-    problems = _problems(report.results)
-    note = estimate(_folded_line(report, len(report.results), spill), "data") + 1
-    left = budget - (estimate(problems, "data") + 1 if problems else 0) - 2 * note
+    budget -= estimate(_folded_line(report, len(report.results), spill), "data") + 1
+    problems = _problems(report.results, budget)
+    left = budget - (estimate(problems, "data") + 1 if problems else 0)
     shown, folded = _fold(report, left)
     heads = [header(r) for r in shown]
     left -= sum(estimate(h, "code") + 1 for h in heads)
@@ -116,22 +140,22 @@ def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _S
     unseen = given = 0
     for result, head, body, tokens in zip(shown, heads, bodies, allot(left, demands), strict=True):
         rows.append(head)
-        text, rest = _fit(report, result, body, tokens, spill) if body else ("", None)
+        text, rest = _fit(report, result, body, tokens - 1, spill) if body else ("", None)
         given += estimate(text, kind_of(result)) + 1
         unseen += bool(body) and not text
         rows += [text] if text else []
-        cuts += [rest] if rest else []
-    if unseen:
-        rows.append(f"… {unseen:,} outputs did not fit; each is in {spill('ID')}")
+        cuts += [rest] if rest and (text or not folded) else []
     if folded:
         rows.append(_folded_line(report, len(shown), spill))
         whole = "\n".join(f"{header(r)}\n{body_of(r)}" for r in report.results)
-        cuts.append(Cut("answer", spill("answer"), whole))
+        cuts.append(Cut(WHOLE, spill(WHOLE), whole))
+    elif unseen:
+        rows.append(f"… {unseen:,} outputs did not fit; each is in {spill('ID')}")
     return _Sections("\n".join(rows), budget - left + given, given, max(0, sum(costs) - given), tuple(cuts))
 
 
 def _folded_line(report: RunReport, shown: int, spill: Callable[[str], str]) -> str:
-    return f"… {shown:,} of {len(report.results):,} sections shown; all of them: {spill('answer')}"
+    return f"… {shown:,} of {len(report.results):,} sections shown; all of them: {spill(WHOLE)}"
 
 
 def _fold(report: RunReport, budget: int) -> tuple[list[StepResult], bool]:
@@ -156,11 +180,11 @@ def _fit(
     if piece.whole:
         return piece.text, None
     where = kept_in(result, spill)
-    line = _cut_line(piece, where.path)
-    piece = cut(body, tokens - estimate(line, kind) - 1, kind, share)
-    line = _cut_line(piece, where.path)
-    if estimate(line, kind) > tokens:
+    room = tokens - estimate(_cut_line(Piece(body, 0, piece.total), where.path), kind) - 1
+    if room < 0:
         return "", Cut(result.id, spill(result.id), body)
+    piece = cut(body, room, kind, share)
+    line = _cut_line(piece, where.path)
     return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body)
 
 

@@ -2,7 +2,7 @@
 
 from fourfold_tools.model.request import AnyStep, BashStep, FetchStep, GlobStep, GrepStep, ReadStep
 
-_MOST = 80  # characters of an argument
+_MOST = 80  # characters of an argument, and of a label
 
 
 def title(step: AnyStep, sub: bool) -> str:
@@ -16,6 +16,10 @@ def title(step: AnyStep, sub: bool) -> str:
             name = f"{step.op} {first}"
         case _:
             name = step.op
-    name = " ".join(name.split())
-    name = name if len(name) <= _MOST else name[: _MOST - 1] + "…"
-    return f"{name} ({step.label})" if step.label else name
+    return f"{_short(name)} ({_short(step.label)})" if step.label else _short(name)
+
+
+def _short(text: str) -> str:
+    """On one line, and no longer than a line may be."""
+    text = " ".join(text.split())
+    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"

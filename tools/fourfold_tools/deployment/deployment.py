@@ -108,8 +108,8 @@ class Deployment:
     def _blocks(self) -> list[Block]:
         if self.choice.type == "pipeline":
             parts = self.choice.parts
-            level = ["L1:Orch"] if len(parts) == 1 else [f"L1:Orch{k}" for k in range(1, len(parts) + 1)]
-            return [Pipeline(level[k], 2, tuple(self._target(v) for v in part.tasks)) for k, part in enumerate(parts)]
+            heads = ["L1:Orch"] if len(parts) == 1 else [f"L1:Orch{k}" for k in range(1, len(parts) + 1)]
+            return [Pipeline(heads[k], 2, tuple(self._target(v) for v in part.tasks)) for k, part in enumerate(parts)]
         if len(self.orchestrators) == 1:
             return [self._leaf(0, "Orch")]
         roots = [k for k, node in enumerate(self.orchestrators) if node.parent is None]

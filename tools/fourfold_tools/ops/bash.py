@@ -5,10 +5,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Literal
+from typing import IO, Literal, Protocol
 
 import anyio
 
@@ -43,6 +43,12 @@ class _Launch:
     stdin: str | None
 
 
+class Classify(Protocol):
+    """What a text run by `shell` in `cwd` reads and writes, with `variables` set anew."""
+
+    def __call__(self, command: str, cwd: str, *, shell: str, variables: Iterable[str]) -> Effects: ...
+
+
 class BashOp:
     """Runs commands. Once it is made, the variables that commands must not see are blank in /proc/self/environ."""
 
@@ -54,7 +60,7 @@ class BashOp:
         settings: Bash,
         workspace: Workspace,
         spawner: Spawner,
-        classify: Callable[[str, str], Effects],
+        classify: Classify,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -74,7 +80,9 @@ class BashOp:
         cwd = _step(step).cwd
         if isinstance(cwd, Reference):
             return Effects(known=False, note="its folder comes from a reference")
-        return self._classify(_step(step).command, self._workspace.absolute(cwd or "."))
+        folder = self._workspace.absolute(cwd or ".")
+        given = _step(step)
+        return self._classify(given.command, folder, shell=given.shell or self._bash, variables=given.env or ())
 
     def host(self, step: AnyStep) -> str | None:
         return None

@@ -11,7 +11,6 @@ from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.handoff_points import HandoffPoint, affordable, handoff_points
-from fourfold_tools.deployment.overlaps import Overlaps
 from fourfold_tools.deployment.progress import ENDED, Finished, Flag, Found, Progress, advance, launchable, launched
 from fourfold_tools.deployment.prompts import DEFAULT_AGENT, Situation, launch_entry
 from fourfold_tools.deployment.schedule import schedule
@@ -21,8 +20,8 @@ from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import FinishedTask
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.fingerprints import look
-from fourfold_tools.store.owner import this_process
-from fourfold_tools.store.plans import AgentTime, Lease, Plans, Step, StoredPlan
+from fourfold_tools.steering.leases import Held, leases_of, owner_of
+from fourfold_tools.store.plans import AgentTime, Plans, Step, StoredPlan
 
 _TRIES = 5  # other processes may go on with the same plan at the same moment
 _MOST_WAITING = 40
@@ -70,11 +69,6 @@ def thaw(stored: StoredPlan) -> tuple[Deployment, Progress]:
     return _deployments().validate_json(stored.body), _progresses().validate_json(stored.progress)
 
 
-def owner_of(runtime: Runtime, usage: Usage) -> str:
-    """The mark of the calling conversation; where nobody knows it, of this server, which serves one client."""
-    return usage.conversation.key if usage.conversation else f"{this_process()}/{id(runtime)}"
-
-
 async def take_step(
     runtime: Runtime,
     name: str,
@@ -101,7 +95,7 @@ async def take_step(
         progress, flags = advance(plan, before, ended, found, now)
         owner = owner_of(runtime, usage)
         held = await plans.held_by_others(name, owner, now)
-        blocked = _Blocked(plan, held)
+        blocked = Held(plan, held)
         ready = launchable(plan, progress, blocked)
         chosen = ready[: _room(runtime, plan, progress, usage, ready, force=force)]
         chosen = chosen if whole else _fitting(runtime, name, plan, progress, chosen)
@@ -111,7 +105,7 @@ async def take_step(
             progress=freeze_progress(after),
             complete=after.complete,
             owner=owner,
-            take=_leases(runtime, name, plan, after, owner, now),
+            take=leases_of(runtime, name, plan, after, owner, now),
             release=[plan.graph.ids[v] for v, task in enumerate(after.tasks) if task.state != "running"],
             times=_times(plan, ended, before, after),
             known=frozenset((lease.plan, lease.task, lease.pattern) for lease in held),
@@ -167,36 +161,6 @@ def ends_to_come(plan: Deployment, progress: Progress, now: float) -> dict[int, 
         left.append(max(0.0, minutes - gone))
     found = schedule(Graph.build([plan.graph.ids[v] for v in open_], edges), left, plan.schedule.lanes)
     return dict(zip(open_, found.finish_min, strict=True))
-
-
-class _Blocked:
-    """The tasks whose paths another conversation's running task holds, each with that lease."""
-
-    def __init__(self, plan: Deployment, held: Sequence[Lease]) -> None:
-        self._plan = plan
-        self._by_pattern: dict[str, Lease] = {}
-        for lease in held:
-            known = self._by_pattern.get(lease.pattern)
-            if known is None or (lease.write and not known.write):
-                self._by_pattern[lease.pattern] = lease
-        self._index = Overlaps(self._by_pattern)
-
-    def lease(self, task: int) -> Lease | None:
-        """The first lease in the way: of a writer for what the task touches, of a reader for what it writes."""
-        if not self._by_pattern:
-            return None
-        mine = self._plan.tasks[task]
-        for path in mine.write_paths:
-            for pattern in self._index.of(path):
-                return self._by_pattern[pattern]
-        for path in mine.read_paths:
-            for pattern in self._index.of(path):
-                if self._by_pattern[pattern].write:
-                    return self._by_pattern[pattern]
-        return None
-
-    def __contains__(self, task: object) -> bool:
-        return isinstance(task, int) and self.lease(task) is not None
 
 
 def _ended(runtime: Runtime, plan: Deployment, finished: Sequence[FinishedTask]) -> list[Finished]:
@@ -263,18 +227,6 @@ def _fitting(runtime: Runtime, name: str, plan: Deployment, progress: Progress, 
     return out
 
 
-def _leases(runtime: Runtime, name: str, plan: Deployment, progress: Progress, owner: str, now: float) -> list[Lease]:
-    """What the running tasks hold, from now on."""
-    rows: list[Lease] = []
-    for v in progress.of("running"):
-        task = plan.tasks[v]
-        expires = now + 60 * max(runtime.settings.plan.lease_minutes, 3 * task.minutes)
-        writes = () if task.worktree else task.write_paths
-        for pattern, write in [*((p, True) for p in writes), *((p, False) for p in task.read_paths)]:
-            rows.append(Lease(name, task.id, pattern, write, owner, now, expires))
-    return rows
-
-
 def _times(plan: Deployment, ended: Sequence[Finished], before: Progress, after: Progress) -> list[AgentTime]:
     """What tasks that ended well really took, where their minutes were reported."""
     out: list[AgentTime] = []
@@ -291,7 +243,7 @@ def _waiting(
     progress: Progress,
     ready: Sequence[int],
     chosen: Sequence[int],
-    blocked: _Blocked,
+    blocked: Held,
     usage: Usage,
     *,
     force: bool,

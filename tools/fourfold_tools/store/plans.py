@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from fourfold_tools.errors import Contention, NotFound
 from fourfold_tools.store.database import Database, StoreBusy
+from fourfold_tools.store.owner import is_alive
 
 T = TypeVar("T")
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look like digits
@@ -19,7 +20,7 @@ _MOST_TIMES = 64  # observations kept for each agent type; the newest count
 class StoredPlan:
     """A plan as the store has it. body, progress: JSON text. version: grows with every change of the progress.
 
-    owner: the conversation that made it or last went on with it, None where nobody knows.
+    owner: `PROCESS/CONVERSATION` that made it or last went on with it.
     """
 
     id: str
@@ -28,7 +29,7 @@ class StoredPlan:
     version: int
     cwd: str
     goal: str
-    owner: str | None
+    owner: str
     complete: bool
     body: str
     progress: str
@@ -36,7 +37,10 @@ class StoredPlan:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An absolute path pattern that a running task writes (or reads); expires: seconds of the epoch."""
+    """An absolute path pattern that a running task writes (or reads); expires: seconds of the epoch.
+
+    owner: `PROCESS/CONVERSATION`, the server that took it and the conversation that it serves.
+    """
 
     plan: str
     task: str
@@ -120,8 +124,8 @@ class Plans:
             values = "updated=?, version=version+1, owner=?, complete=?, progress=?"
             sql = f"UPDATE plans SET {values} WHERE id=? AND version=?"
             now = time.time()
-            others = "SELECT plan, task, pattern FROM leases WHERE plan<>? AND owner<>? AND expires>?"
-            if step.take and not step.known.issuperset(db.execute(others, (plan, step.owner, now)).fetchall()):
+            others = {(x.plan, x.task, x.pattern) for x in _held_by_others(db, plan, step.owner, now)}
+            if step.take and not others <= step.known:
                 return False
             if not db.execute(sql, (now, step.owner, int(step.complete), step.progress, plan, version)).rowcount:
                 return False
@@ -134,14 +138,8 @@ class Plans:
         return await self._use(write)
 
     async def held_by_others(self, plan: str, owner: str, now: float) -> list[Lease]:
-        """Leases of other conversations' plans that have not run out; those that have are deleted."""
-
-        def read(db: sqlite3.Connection) -> list[Any]:
-            db.execute("DELETE FROM leases WHERE expires<=?", (now,))
-            sql = f"SELECT {_LEASE} FROM leases WHERE plan<>? AND owner<>? ORDER BY taken, task, pattern"
-            return db.execute(sql, (plan, owner)).fetchall()
-
-        return [Lease(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in await self._use(read)]
+        """Leases of other conversations whose server still runs; those that have run out are deleted."""
+        return await self._use(lambda db: _held_by_others(db, plan, owner, now))
 
     async def times(self) -> list[AgentTime]:
         """What past tasks took, newest first; empty where the store cannot be read now."""
@@ -164,6 +162,22 @@ _LEASE = "plan,task,pattern,write,owner,taken,expires"
 
 def _plan(row: Sequence[Any]) -> StoredPlan:
     return StoredPlan(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7]), row[8], row[9])
+
+
+def _held_by_others(db: sqlite3.Connection, plan: str, owner: str, now: float) -> list[Lease]:
+    db.execute("DELETE FROM leases WHERE expires<=?", (now,))
+    rows = db.execute(f"SELECT {_LEASE} FROM leases WHERE plan<>? ORDER BY taken, task, pattern", (plan,)).fetchall()
+    leases = [Lease(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in rows]
+    return [lease for lease in leases if _conversation(lease.owner) != _conversation(owner) and _serves(lease.owner)]
+
+
+def _conversation(owner: str) -> str:
+    return owner.partition("/")[2]
+
+
+def _serves(owner: str) -> bool:
+    """Whether the server that took a lease still runs; it ends with its client, and nobody launches after that."""
+    return is_alive(owner.partition("/")[0])
 
 
 def _learn(db: sqlite3.Connection, times: Sequence[AgentTime], now: float) -> None:
