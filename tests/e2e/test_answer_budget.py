@@ -20,7 +20,9 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Cli
     place = Place.below(tmp_path_factory.mktemp("budget"))
     (place.root / "long.txt").write_text("".join(f"{n} {LOREM}\n" for n in range(2_000)), encoding="utf-8")
     (place.root / "wide.txt").write_text(LOREM * 2_000, encoding="utf-8")
-    (place.root / "dense.py").write_text("".join(f"a[{n}]={{'k{n}':[{n},'\\x{n % 90 + 10}']}}\n" for n in range(3_000)))
+    (place.root / "dense.py").write_text(
+        "".join(f"a[{n}]={{'k{n}':[{n},'\\x{n % 90 + 10}']}}\n" for n in range(3_000))
+    )
     (place.root / "漢字.txt").write_text("漢字かな交じり文。\n" * 3_000, encoding="utf-8")
     async with place.client("auto") as connected:
         yield connected
@@ -34,7 +36,7 @@ HUGE: list[dict[str, Any]] = [
     {"op": "grep", "pattern": ["fox", "k1", "字"], "head_limit": 0},
     {"op": "bash", "command": "seq 1 60000; seq 1 60000 >&2"},
     {"op": "bash", "command": "seq 1 60000 | tr '\\n' ' '; exit 7"},
-    {"op": "bash", "command": 'for i in $(seq 1 5000); do printf \'"\\\\\\t\'; done'},
+    {"op": "bash", "command": "for i in $(seq 1 5000); do printf '\"\\\\\\t'; done"},
 ]
 BATCHES: dict[str, list[dict[str, Any]]] = {
     "huge outputs": HUGE,
@@ -71,7 +73,9 @@ def check_says_what_was_cut(blocks: list[str], count: int) -> None:
 
 
 async def test_a_fold_keeps_every_problem_before_anything_that_is_ok(client: Client) -> None:
-    steps: list[dict[str, Any]] = [{"op": "read", "path": "long.txt", "offset": n + 1, "limit": 1} for n in range(500)]
+    steps: list[dict[str, Any]] = [
+        {"op": "read", "path": "long.txt", "offset": n + 1, "limit": 1} for n in range(500)
+    ]
     steps[250:250] = [{"id": "gone", "op": "read", "path": "gone.txt"}]
     result = await client.call_tool("batch", {"steps": steps, "max_tokens": 1_000})
     text = texts(result)[0]
@@ -84,9 +88,13 @@ async def test_a_fold_keeps_every_problem_before_anything_that_is_ok(client: Cli
 
 
 async def test_small_results_and_errors_stay_whole_beside_large_ones(client: Client) -> None:
-    steps = [*HUGE, {"id": "small", "op": "read", "path": "long.txt", "limit": 1}, {"id": "no", "op": "read", "path": "no"}]
+    steps = [
+        *HUGE,
+        {"id": "small", "op": "read", "path": "long.txt", "limit": 1},
+        {"id": "no", "op": "read", "path": "no"},
+    ]
     result = await client.call_tool("batch", {"steps": steps, "max_tokens": 5_000})
     text = texts(result)[0]
-    assert f"── small · read long.txt · ok" in text
+    assert "── small · read long.txt · ok" in text
     assert f"\n1\t0 {LOREM}".rstrip() in text
     assert "File does not exist" in text.split("── no · ")[1]

@@ -1,4 +1,4 @@
-"""Cancelling a batch of real commands at every step: nothing lives on, what had ended is kept, the runtime goes on."""
+"""Cancelling a batch of real commands at every step: nothing lives on, what had ended is kept."""
 
 import uuid
 from collections import Counter

@@ -69,7 +69,9 @@ def test_all_definitions_together_cost_at_most_three_thousand_tokens(listed: str
 
 
 def test_no_description_is_cut_by_the_client(listed: str) -> None:
-    assert {t["name"]: len(t["description"]) for t in tools_of(listed) if not 0 < len(t["description"]) <= 4_096} == {}
+    assert {
+        t["name"]: len(t["description"]) for t in tools_of(listed) if not 0 < len(t["description"]) <= 4_096
+    } == {}
     assert 0 < len(INSTRUCTIONS) <= 4_096
 
 
@@ -185,4 +187,6 @@ def test_inspect_takes_no_shell_and_no_network(op: str, tmp_path: Path) -> None:
         steps = {"steps": [{"op": op, **arguments}]}
         result = line.ask("tools/call", {"name": "inspect", "arguments": steps})
     assert result["isError"] is True
-    assert [b["text"] for b in result["content"]] == [f"steps[0]: unknown op '{op}' (string); expected read, grep, glob"]
+    assert [b["text"] for b in result["content"]] == [
+        f"steps[0]: unknown op '{op}' (string); expected read, grep, glob"
+    ]

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 import twelve_steps
-from scripted_claude import Block, Script, Turn, ask_claude, call, clean_environment, node_program, run_claude, scripted_model, text
+from scripted_claude import (
+    Block,
+    Script,
+    Turn,
+    ask_claude,
+    call,
+    clean_environment,
+    node_program,
+    run_claude,
+    scripted_model,
+    text,
+)
 
 pytestmark = pytest.mark.node
 
@@ -145,7 +156,9 @@ def test_a_search_over_a_folder_leaves_out_what_the_rules_deny(project: Path, ho
 def noted(project: Path, *names: str) -> dict[str, Any]:
     """A batch whose steps each append their name to one file, one after the other."""
     command = 'echo "$1" >> notes.txt'
-    steps = [{"id": name, "op": "bash", "command": command, "args": [name], "writes": ["notes.txt"]} for name in names]
+    steps = [
+        {"id": name, "op": "bash", "command": command, "args": [name], "writes": ["notes.txt"]} for name in names
+    ]
     return {"steps": steps}
 
 
@@ -180,7 +193,9 @@ def test_the_levels_follow_the_context_and_a_new_conversation_finishes_the_work(
     assert notes(project) == before, "above 95 % nothing starts"
 
     refusal, *signals = script.shown("FILLING-UP", 6)
-    found = re.fullmatch(r"context: context 96 % \(transcript\).*\b(h-[a-z0-9]{4,})\b.*\brun (r-[a-z0-9]+)\b.*", refusal)
+    found = re.fullmatch(
+        r"context: context 96 % \(transcript\).*\b(h-[a-z0-9]{4,})\b.*\brun (r-[a-z0-9]+)\b.*", refusal
+    )
     assert found, refusal
     assert [line.split(":")[0] for line in signals] == ["📡 handoff handoff"]
     handoff, run = found.groups()
@@ -236,7 +251,9 @@ def test_a_subagent_has_a_level_of_its_own(project: Path, home: Path) -> None:
         head_and_signals(script.shown(name, turn))
         for name, turn in [("MAIN-WORK", 1), ("SUB-ERRAND", 1), ("SUB-ERRAND", 2), ("MAIN-WORK", 3)]
     ]
-    assert [context for context, _, _ in seen] == [f"context {percent} % (transcript)" for percent in (72, 30, 88, 74)]
+    assert [context for context, _, _ in seen] == [
+        f"context {percent} % (transcript)" for percent in (72, 30, 88, 74)
+    ]
     announced = [[line.split(":")[0] for line in signals] for _, _, signals in seen]
     assert announced == [["📡 throttle limited"], [], ["📡 throttle scaled_down"], []]
     assert notes(project) == ["main1", "sub1", "sub2", "main2"]

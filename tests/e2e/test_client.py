@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import AsyncGenerator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,12 @@ import anyio
 import pytest
 import twelve_steps
 from mcp import Client, MCPError
-from mcp.types import CallToolResult, TextContent
-from mcp_client import ERAS, LEGACY, Place, resource, texts
-
-from fourfold_tools.model.request import BatchRequest, InspectRequest
+from mcp.types import CallToolResult
+from mcp_client import LEGACY, Place, resource, texts
 
 pytestmark = pytest.mark.anyio
 
-PRIVATE = {"FOURFOLD_FETCH__ALLOW_PRIVATE": "true"}
 GATE = 'touch "$1.waits"; until [ -e "$1" ]; do sleep 0.01; done'
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    place = Place.below(tmp_path_factory.mktemp("client"))
-    twelve_steps.write_tree(place.root)
-    return place
-
-
-@pytest.fixture(scope="module", params=ERAS)
-async def client(request: pytest.FixtureRequest, place: Place) -> AsyncGenerator[Client, None]:
-    async with place.client(request.param, **PRIVATE) as connected:
-        yield connected
 
 
 async def refused(client: Client, tool: str, arguments: dict[str, Any]) -> list[str]:
@@ -86,7 +69,9 @@ async def test_a_batch_of_twelve_steps_answers_in_the_json_form_of_the_contract(
     ],
     ids=lambda step: step["op"],
 )
-async def test_a_step_that_only_reads_runs_once_however_often_it_is_said(client: Client, step: dict[str, Any]) -> None:
+async def test_a_step_that_only_reads_runs_once_however_often_it_is_said(
+    client: Client, step: dict[str, Any]
+) -> None:
     result = await client.call_tool("batch", {"steps": [step, step, {**step, "id": "third"}]})
     sections = texts(result)[0].split("\n── ")[1:]
     assert [part.partition("\n")[2] for part in sections[1:]] == ["(same as s1)"] * 2
@@ -135,45 +120,6 @@ async def test_the_resources_and_their_templates_are_listed(client: Client) -> N
     assert [str(r.uri) for r in listed] == ["fourfold://runs"]
     templates = (await client.list_resource_templates()).resource_templates
     assert [t.uri_template for t in templates] == ["fourfold://runs/{run}", "fourfold://runs/{run}/{step}"]
-
-
-PROMPTS = {
-    "survey": {"path": "src"},
-    "validate": {"folders": "src, docs", "glob": "*.md", "command": "true"},
-    "analyse": {"path": "src", "focus": "speed"},
-    "research": {"term": "main"},
-}
-
-
-async def test_the_prompts_of_the_usual_patterns_are_listed_with_their_arguments(client: Client) -> None:
-    prompts = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
-    assert set(prompts) == set(PROMPTS)
-    required = {name: [a.name for a in p.arguments or [] if a.required] for name, p in prompts.items()}
-    assert required == {"survey": [], "validate": ["folders"], "analyse": [], "research": ["term"]}
-
-
-@pytest.mark.parametrize("name", PROMPTS)
-async def test_a_prompt_holds_a_call_that_works_as_it_stands(client: Client, name: str) -> None:
-    [message] = (await client.get_prompt(name, PROMPTS[name])).messages
-    assert isinstance(message.content, TextContent)
-    head, _, rest = message.content.text.partition("\n\n")
-    tool = re.fullmatch(r"Call `(inspect|batch)` of fourfold with:", head)
-    assert tool
-    arguments, _ = json.JSONDecoder().raw_decode(rest)
-    (InspectRequest if tool[1] == "inspect" else BatchRequest).model_validate(arguments)
-    result = await client.call_tool(tool[1], arguments)
-    assert not result.is_error
-    problems = texts(result)[0].split("\n")[1]
-    assert problems.startswith("── ") or problems == "failed: history exit_status", "a fresh folder has no history"
-
-
-async def test_a_prompt_with_wrong_arguments_is_refused_in_a_line_for_each_fault(client: Client) -> None:
-    with pytest.raises(MCPError) as refusal:
-        await client.get_prompt("validate", {"colour": "red"})
-    assert refusal.value.error.code == -32602
-    assert refusal.value.error.message.split("\n") == ["folders: required, but missing", "colour: unknown argument"]
-    with pytest.raises(MCPError, match="unknown prompt 'dance'"):
-        await client.get_prompt("dance", {})
 
 
 async def test_progress_rises_with_each_step_and_says_what_runs(client: Client, tmp_path: Path) -> None:
@@ -245,7 +191,12 @@ CYCLE = [
         ({"steps": [{"op": "glob", "pattern": "*", "needs": ["ghost"]}]}, [r"ghost"]),
         ({"steps": [{"id": "x", "op": "glob", "pattern": "*"}] * 2}, [r"\bx\b"]),
         (
-            {"steps": [{"id": "x", "op": "glob", "pattern": "*"}, {"op": "read", "path": {"from": "x", "field": "ears"}}]},
+            {
+                "steps": [
+                    {"id": "x", "op": "glob", "pattern": "*"},
+                    {"op": "read", "path": {"from": "x", "field": "ears"}},
+                ]
+            },
             [r"ears", r"paths"],
         ),
         ({"steps": []}, [r"steps: must not be empty"]),

@@ -156,9 +156,16 @@ def test_the_doctor_says_what_is_in_place_and_what_to_do(place: Place) -> None:
     done = fourfold(place, "doctor", "--json", PATH="/usr/bin:/bin")
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert done.returncode == OK
-    assert {"python", "platform", "ripgrep", "state", "settings", "permissions", "claude code", "registration"} <= set(
-        checks
-    )
+    assert {
+        "python",
+        "platform",
+        "ripgrep",
+        "state",
+        "settings",
+        "permissions",
+        "claude code",
+        "registration",
+    } <= set(checks)
     assert checks["ripgrep"]["state"] == "ok"
     assert checks["ripgrep"]["found"].startswith("ripgrep ")
     assert str(place.state) in checks["state"]["found"]
@@ -187,7 +194,10 @@ SLEEP = 'touch "$1"; (setsid sh -c "touch $1.far; exec sleep 1000" &); exec slee
 
 def sleeping(place: Place) -> dict[str, Any]:
     """A batch with one step that ends and one that never does, which also leaves something behind."""
-    steps = [*READ["steps"], {"id": "s", "op": "bash", "command": SLEEP, "args": [str(place.root / "on")], "needs": ["intro"]}]
+    steps = [
+        *READ["steps"],
+        {"id": "s", "op": "bash", "command": SLEEP, "args": [str(place.root / "on")], "needs": ["intro"]},
+    ]
     return {"steps": steps}
 
 

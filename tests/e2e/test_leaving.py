@@ -11,7 +11,7 @@ import pytest
 import twelve_steps
 from mcp import Client
 from mcp_client import ERAS, LEGACY, MODERN, Place, Wire, resource, wire
-from processes import carrying, descendants, lives, linux, wait_for, wait_gone
+from processes import carrying, descendants, linux, lives, wait_for, wait_gone
 
 pytestmark = linux
 

@@ -1,4 +1,4 @@
-"""A client of the whole server: the SDK's own over stdio, or a wire on which each line is written and read by hand."""
+"""A client of the whole server: the SDK's own over stdio, or a wire whose lines are written and read by hand."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _ANSWER_S = 60.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where one server works: its project folder, its home with the state below, and a mark that its commands carry."""
+    """Where one server works: its project, its home with the state below, and a mark that its commands carry."""
 
     root: Path
     home: Path
@@ -154,9 +154,7 @@ def wire(place: Place, era: str = MODERN, **env: str) -> Iterator[Wire]:
             line = Wire(process, era)
             if era == LEGACY:
                 client = {"name": "wire", "version": "1"}
-                line.ask(
-                    "initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
-                )
+                line.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
                 line.send("notifications/initialized", answered=False)
             yield line
         finally:

@@ -1,4 +1,4 @@
-"""Processes as the kernel shows them: who carries a mark, who descends from whom, and a bounded wait for their end."""
+"""Processes as the kernel shows them: who carries a mark, who descends from whom, and a wait for their end."""
 
 import sys
 import time

@@ -28,7 +28,7 @@ async def checkpoint(runtime: Runtime, request: CheckpointRequest, caller: Calle
         data["signals"].append(Signal("handoff", "handoff", reason, f"handoff {written.id} is written").data())
     text = checkpoint_text(step.plan, request.plan, step.progress, data)
     if not whole:
-        data = _within(data, runtime.settings.plan.most_chars, f"fourfold://plans/{request.plan}")
+        data = _within(data, runtime.settings.plan.most_chars - len(text), f"fourfold://plans/{request.plan}")
     return Reply(blocks=(text,), structured=data, all_ok=not data["failed"])
 
 

@@ -318,7 +318,7 @@ def _expand(runtime: Runtime) -> Callable[[AnyStep], Awaitable[list[AnyStep]]]:
         assert isinstance(step, ReadStep)
         assert isinstance(step.path, str)
         timeout_s = step.timeout_s or runtime.settings.glob.timeout_s
-        found = await expand_glob(runtime.workspace, step.path, timeout_s=timeout_s)
+        found = await expand_glob(runtime.workspace, step.path, timeout_s=timeout_s, hides=runtime.permissions.hides)
         return [step.model_copy(update={"path": path}) for path in found]
 
     return paths

@@ -104,12 +104,13 @@ async def _refuse(runtime: Runtime, usage: Usage, name: str) -> Reply:
 def _reply(runtime: Runtime, request: PlanRequest, name: str, step: Stepped, usage: Usage) -> Reply:
     uri = f"fourfold://plans/{name}"
     launch = [launch.entry for launch in step.launches]
+    text = plan_text(step.plan, name, launch, uri)
     data = described(runtime, name, step.plan, launch, step.waiting, usage)
     if request.format == "json":
         data["headless"] = headless_commands(runtime, name, step)
     else:
-        data = fit(data, runtime.settings.plan.most_chars, uri)
-    return Reply(blocks=(plan_text(step.plan, name, launch, uri),), structured=data)
+        data = fit(data, runtime.settings.plan.most_chars - len(text), uri)
+    return Reply(blocks=(text,), structured=data)
 
 
 def headless_commands(runtime: Runtime, name: str, step: Stepped) -> list[dict[str, Json]]:

@@ -158,8 +158,8 @@ class Runtime:
         cores = effective_cores()
         ops: dict[str, Op] = {
             "read": ReadOp(settings.read, workspace),
-            "grep": GrepOp(settings.grep, workspace, spawner),
-            "glob": GlobOp(settings.glob, workspace),
+            "grep": GrepOp(settings.grep, workspace, spawner, permissions.excluded_globs),
+            "glob": GlobOp(settings.glob, workspace, permissions.hides),
             "bash": BashOp(settings.bash, workspace, spawner, classify),
             "fetch": fetch,
         }

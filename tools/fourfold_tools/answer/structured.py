@@ -1,21 +1,23 @@
 """The JSON form of a run, as `structuredContent` and as the run's resource. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from fourfold_tools.answer.cut import cut
 from fourfold_tools.answer.report import Delivered, RunReport
-from fourfold_tools.answer.text import Answer, Cut, kept_in
+from fourfold_tools.answer.text import WHOLE, Answer, Cut, images_of, kept_in
 from fourfold_tools.answer.words import body_of, head_share, kind_of
 from fourfold_tools.context.tokens import estimate
 from fourfold_tools.engine.budget import Demand, allot
-from fourfold_tools.model.output import FetchOutput, Json, ReadOutput
+from fourfold_tools.model.output import Json
 from fourfold_tools.model.result import StepResult
 
 _LEAST_FOR_OBJECT = 2_000  # tokens; below it the answer holds the verification lines only
-_RESERVE = 40  # tokens per entry for what cutting adds (flags, a path)
+_RESERVE = 40  # tokens for what the last numbers of the verification add to the first ones
 _MOST_IDS = 10  # steps that an error group names once an answer folds; its count still counts them all
+_MOST_MESSAGE = 200  # characters of its message then
 
 
 def run_data(report: RunReport) -> dict[str, Json]:
@@ -41,19 +43,22 @@ def head_data(report: RunReport, delivered: Delivered) -> dict[str, Json]:
 def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> tuple[dict[str, Json], Answer]:
     """The run within `budget` tokens, and the files to write; where even empty entries do not fit, ok ones fold."""
     frame = _small_frame(report, Delivered(budget, budget, budget), budget)
+    frame |= _signals_within(frame, (budget - _cost({**frame, "signals": []})) // 4)
     results = list(report.results)
-    bare = [_cost(_entry(result, None)) + _RESERVE for result in results]
+    bare = [_cost(_entry(result, None) | {"spill": kept_in(result, spill).path}) + 1 for result in results]
     room = budget - _cost(frame) - _RESERVE - sum(bare)
     cuts: list[Cut] = []
     folded: dict[str, Json] = {}
-    errors = frame["errors"]
     if room < 0:
-        frame["errors"] = _fold_errors(errors, (budget - _cost({**frame, "errors": []})) // 2)
-        results, room = _fold(results, bare, budget - _cost(frame) - 3 * _RESERVE)
-        folded = {"folded": {"shown": len(results), "of": len(report.results), "whole": spill("answer")}}
-        folded["folded"] |= {"errors_shown": len(frame["errors"]), "errors_of": len(errors)}
         errors = frame["errors"]
-        cuts.append(Cut("answer", spill("answer"), dumps(run_data(report))))
+        problems = Counter(result.state for result in results if result.state != "ok")
+        of = {"shown": len(results), "of": len(results), "states": dict(problems), "whole": spill(WHOLE)}
+        folded = {"folded": {**of, "errors_shown": len(errors), "errors_of": len(errors)}}
+        left = budget - _cost({**frame, **folded, "errors": []}) - _RESERVE
+        frame["errors"] = _fold_errors(errors, left // 2)
+        results, room = _fold(results, bare, left - _cost(frame["errors"]))
+        folded["folded"] |= {"shown": len(results), "errors_shown": len(frame["errors"])}
+        cuts.append(Cut(WHOLE, spill(WHOLE), dumps(run_data(report))))
     steps: list[dict[str, Json]] = []
     costs = [_output_cost(r) for r in results]
     demands = [Demand(cost, first=r.state != "ok", most=r.max_tokens) for r, cost in zip(results, costs, strict=True)]
@@ -63,11 +68,9 @@ def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
         cuts += [rest] if rest else []
     used = _cost({**frame, **folded, "steps": steps})
     bodies = sum(_cost(entry["output"]) for entry in steps if entry["output"] is not None)
-    frame = _small_frame(report, Delivered(used, bodies, max(0, sum(costs) - bodies)), budget) | {"errors": errors}
-    images = tuple(
-        r.output.image for r in results if isinstance(r.output, ReadOutput | FetchOutput) and r.output.image
-    )
-    return {**frame, **folded, "steps": steps}, Answer((), images, tuple(cuts), used)
+    last = _small_frame(report, Delivered(used, bodies, max(0, sum(costs) - bodies)), budget)
+    frame["mathver"] = last["mathver"]
+    return {**frame, **folded, "steps": steps}, Answer((), images_of(results), tuple(cuts), used)
 
 
 def _small_frame(report: RunReport, delivered: Delivered, budget: int) -> dict[str, Json]:
@@ -76,6 +79,15 @@ def _small_frame(report: RunReport, delivered: Delivered, budget: int) -> dict[s
     if budget < _LEAST_FOR_OBJECT:
         frame["mathver"] = {"state": frame["mathver"]["state"], "lines": frame["mathver"]["lines"]}
     return frame
+
+
+def _signals_within(frame: dict[str, Json], tokens: int) -> dict[str, Json]:
+    """The signals, first ones first; where not all fit, also how many there are."""
+    signals: list[Json] = frame["signals"]
+    kept = len(signals)
+    while kept and _cost(signals[:kept]) > tokens:
+        kept -= 1
+    return {"signals": signals[:kept]} | ({"signals_of": len(signals)} if kept < len(signals) else {})
 
 
 def entries(results: Sequence[StepResult]) -> list[dict[str, Json]]:
@@ -144,10 +156,12 @@ def _output_cost(result: StepResult) -> int:
 
 
 def _fold_errors(groups: list[dict[str, Json]], tokens: int) -> list[dict[str, Json]]:
-    """The most frequent groups that fit, each with the first of its steps."""
+    """The most frequent groups that fit, each with the start of its message and the first of its steps."""
     kept: list[dict[str, Json]] = []
     for group in groups:
-        short = {**group, "steps": group["steps"][:_MOST_IDS]}
+        message = group["message"]
+        message = message if len(message) <= _MOST_MESSAGE else message[: _MOST_MESSAGE - 1] + "…"
+        short = {**group, "message": message, "steps": group["steps"][:_MOST_IDS]}
         tokens -= _cost(short) + 1
         if tokens < 0:
             break
@@ -171,7 +185,10 @@ def _fit(result: StepResult, tokens: int, spill: Callable[[str], str]) -> tuple[
     if output is None or _cost(output) <= tokens:
         return _entry(result, output), None
     where = kept_in(result, spill)
-    entry = _entry(result, _trimmed(result, output, tokens))
+    trimmed = _trimmed(result, output, tokens)
+    if trimmed == output:  # nothing in it is long enough to cut
+        return _entry(result, output), None
+    entry = _entry(result, trimmed)
     entry["truncated"], entry["spill"] = True, where.path
     return entry, Cut(where.id, where.path, where.body and body_of(result))
 

@@ -71,7 +71,7 @@ def _verified(
     record = RunRecord(
         steps=steps,
         wall_s=wall_s,
-        max_parallel=max(plan.schedule.lanes, len(members) if progress.clock_min == 0 else 0),
+        max_parallel=plan.schedule.lanes,
         cores_eff=cores,
         tokens=_tokens(sum(reports[v] for v in members), len(members)),
         history=tuple(

@@ -25,15 +25,22 @@ from fourfold_tools.ops.workspace import Workspace
 MAX_PATHS = 20_000
 
 
+# By absolute root: which absolute paths below it the user's permission rules keep out of listings.
+Hides = Callable[[str], Callable[[str], bool] | None]
+
+
 @dataclass(slots=True)
 class _Search:
     """One pattern below one real folder, and what was found: (mtime in ns, path from the folder), bounded.
+
+    hidden: which absolute paths the user's permission rules keep out of listings; None: none.
 
     Mutable: the walk's thread adds, the loop reads when the walk has ended or was given up.
     """
 
     root: str
     wildcards: Wildcards
+    hidden: Callable[[str], bool] | None = None
     count: int = 0
     found: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
 
@@ -53,8 +60,9 @@ class GlobOp:
     resource: ResourceClass = "cpu"
     group_size: int = 128
 
-    def __init__(self, settings: Glob, workspace: Workspace) -> None:
+    def __init__(self, settings: Glob, workspace: Workspace, hides: Hides = lambda _: None) -> None:
         self._settings = settings
+        self._hides = hides
         self._workspace = workspace
         self._threads = anyio.CapacityLimiter(2)
 
@@ -90,7 +98,8 @@ class GlobOp:
     def _resolve(self, call: Call) -> _Search | Failure:
         step = _step(call.step)
         try:
-            return _search(self._workspace, literal(step.pattern), None if step.path is None else literal(step.path))
+            path = None if step.path is None else literal(step.path)
+            return _search(self._workspace, literal(step.pattern), path, self._hides)
         except FourfoldError as exc:
             return Failure.of(exc)
 
@@ -103,14 +112,16 @@ class GlobOp:
         return replace(Failure.of(timed_out), output=output if search.count else None)
 
 
-async def expand_glob(workspace: Workspace, pattern: str, *, timeout_s: float) -> list[str]:
+async def expand_glob(
+    workspace: Workspace, pattern: str, *, timeout_s: float, hides: Hides = lambda _: None
+) -> list[str]:
     """The files that a pattern names, as the client shows paths, ordered by path, at most 20,000 (the newest).
 
     Raises:
         Denied, NotFound, InvalidRequest: as a glob step with this pattern would fail.
         TimedOut: the walk took longer than timeout_s seconds.
     """
-    search = _search(workspace, pattern, None)
+    search = _search(workspace, pattern, None, hides)
     if not await _walk_in_thread([search], time.monotonic() + timeout_s, anyio.CapacityLimiter(1)):
         raise TimedOut(f"{pattern}: listing the files took longer than {timeout_s:g} s")
     shown = _display(workspace, search.root)
@@ -137,12 +148,13 @@ def _is_absolute(pattern: str) -> bool:
     return pattern.startswith(("/", "~"))
 
 
-def _search(workspace: Workspace, pattern: str, path: str | None) -> _Search:
+def _search(workspace: Workspace, pattern: str, path: str | None, hides: Hides) -> _Search:
     if not _is_absolute(pattern):
-        return _Search(workspace.folder(path), compile_wildcards(pattern))
+        root = workspace.folder(path)
+        return _Search(root, compile_wildcards(pattern), hides(root))
     base, rest = split_base(os.path.expanduser(pattern))
-    wildcards = compile_wildcards(rest, anchored=True)
-    return _Search(workspace.check(base), wildcards)
+    root = workspace.check(base)
+    return _Search(root, compile_wildcards(rest, anchored=True), hides(root))
 
 
 async def _walk_in_thread(searches: Sequence[_Search], deadline: float, threads: anyio.CapacityLimiter) -> bool:
@@ -205,7 +217,8 @@ def _take(files: Mapping[str, os.DirEntry[str]], folder: str, search: _Search) -
             status = files[name].stat()
         except OSError:
             continue  # a link that leads nowhere, or gone
-        if stat.S_ISREG(status.st_mode):
+        kept = search.hidden is None or not search.hidden(os.path.join(search.root, folder + name))
+        if kept and stat.S_ISREG(status.st_mode):
             search.add(status.st_mtime_ns, folder + name)
 
 

@@ -36,7 +36,7 @@ from fourfold_tools.ops.roots import search_roots, tree_patterns
 from fourfold_tools.ops.workspace import Workspace
 
 _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
-# Bytes that a search without an order may print; beyond, it would keep whole files' lines back in its own memory.
+# Bytes of lines that a search without an order may print; beyond, ripgrep would hold too many back in its memory.
 _QUICK_BYTES = 1_048_576
 # Searches of a group that run at once where they cannot share a pass; each gets its part of the cores, because
 # ripgrep would take them all.
@@ -65,19 +65,19 @@ class _Changed:
 
     def __init__(self, folder: str) -> None:
         self._folder = os.fsencode(folder)
-        self._times_ns: dict[bytes, int] = {}
+        self._known: dict[bytes, tuple[int, str]] = {}
 
     def newest_first(self, paths: Iterable[bytes]) -> list[str]:
         """The files as they are shown; one that is gone by now counts as oldest."""
-        return [path for _, path in sorted((-self._time_ns(path), shown_path(path)) for path in paths)]
+        return [shown for _, shown in sorted([self._known.get(path) or self._ask(path) for path in paths])]
 
-    def _time_ns(self, path: bytes) -> int:
-        if path not in self._times_ns:
-            try:
-                self._times_ns[path] = os.stat(os.path.join(self._folder, path)).st_mtime_ns
-            except OSError:
-                self._times_ns[path] = 0
-        return self._times_ns[path]
+    def _ask(self, path: bytes) -> tuple[int, str]:
+        try:
+            time_ns = os.stat(os.path.join(self._folder, path)).st_mtime_ns
+        except OSError:
+            time_ns = 0
+        self._known[path] = (-time_ns, shown_path(path))
+        return self._known[path]
 
 
 class GrepOp:
@@ -87,8 +87,16 @@ class GrepOp:
     resource: ResourceClass = "cpu"
     group_size: int = 128
 
-    def __init__(self, settings: Grep, workspace: Workspace, spawner: Spawner) -> None:
+    def __init__(
+        self,
+        settings: Grep,
+        workspace: Workspace,
+        spawner: Spawner,
+        excluded: Callable[[str], Sequence[str]] = lambda _: (),
+    ) -> None:
+        """excluded: by absolute root the globs of files that the user's permission rules keep out of every search."""
         self._settings = settings
+        self._excluded = excluded
         self._workspace = workspace
         self._ripgrep = Ripgrep(spawner, workspace.cwd)
         self._threads = anyio.CapacityLimiter(2)
@@ -191,18 +199,20 @@ class GrepOp:
             InvalidRequest: ripgrep refuses the pattern, glob or type.
         """
         page, form = self._page(step), [_FORMS[step.mode]]
-        content = step.mode == "content"
-        max_lines = None if page.end is None or not content else self._counted(page.end)
-        if content:
+        max_bytes, max_lines = self._settings.max_combined_bytes, None
+        quick, bounds = Tap(max_bytes), list[str]()
+        if step.mode == "content":
             # A character is at most four bytes long, so what ripgrep leaves out is left out here too.
             form.append(f"--max-columns={4 * page.max_line_chars + 8}")
+            max_lines = None if page.end is None else self._counted(page.end)
+            quick = Tap(min(_QUICK_BYTES, max_bytes), max_lines)
+            bounds = quick.per_file
         if not scope.roots.lone_file:
-            printed.tap = Tap(min(_QUICK_BYTES, self._settings.max_combined_bytes), max_lines)
+            printed.tap = quick
             threads = [f"--threads={max(1, (os.cpu_count() or 1) // at_once)}"] if at_once > 1 else []
-            per_file = printed.tap.per_file if content else []
-            await self._run(scope, step, [*form, *threads, *per_file], printed)
+            await self._run(scope, step, [*form, *threads, *bounds], printed)
         if scope.roots.lone_file or printed.tap.full:
-            printed.tap = Tap(self._settings.max_combined_bytes, max_lines)
+            printed.tap = Tap(max_bytes, max_lines)
             await self._run(scope, step, [*form, "--sort=path"], printed)
         printed.complete = not printed.tap.full
 
@@ -262,7 +272,12 @@ class GrepOp:
             fixed=step.fixed,
             hidden=step.hidden,
             no_ignore=step.no_ignore,
+            excluded=self._excluded_below(_paths(step.path)),
         )
+
+    def _excluded_below(self, paths: Sequence[str] | None) -> tuple[str, ...]:
+        roots = [os.path.realpath(self._workspace.absolute(path)) for path in paths or ["."]]
+        return tuple(dict.fromkeys(glob for root in roots for glob in self._excluded(root)))
 
     async def _in_thread(self, work: Callable[[*_Arguments], _T], *arguments: *_Arguments) -> _T:
         # What hangs in the kernel (a dead network mount) must not keep a call past its time.

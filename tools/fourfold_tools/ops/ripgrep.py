@@ -45,7 +45,7 @@ def find_ripgrep() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """All of a search but its pattern."""
+    """All of a search but its pattern. excluded: globs (`!...`) of files that the user's rules keep out of it."""
 
     roots: Roots
     glob: str | None = None
@@ -57,6 +57,7 @@ class Scope:
     fixed: bool = False
     hidden: bool = True
     no_ignore: bool = False
+    excluded: tuple[str, ...] = ()
 
     @property
     def reading(self) -> list[str]:
@@ -77,6 +78,7 @@ class Scope:
             *([f"--type={self.type}"] if self.type is not None else []),
             *([f"--glob={self.glob}"] if self.glob is not None else []),
             "--glob=!.git",
+            *(f"--iglob={glob}" for glob in self.excluded),
         ]
 
 
