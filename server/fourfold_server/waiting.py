@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fourfold_tools.handoff import HandoffRequest, handoff
 from fourfold_tools.runtime import Runtime
@@ -14,7 +14,8 @@ _MOST = 3  # newest handoffs that are looked at
 async def waiting() -> int:
     """Print the hook output that tells of the newest handoff with work left; nothing when there is none."""
     given: Any = {} if sys.stdin.isatty() else json.loads(sys.stdin.read() or "{}")
-    folder = Path(given["cwd"]) if isinstance(given, dict) and given.get("cwd") else Path.cwd()
+    fields = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    folder = Path(fields["cwd"]) if fields.get("cwd") else Path.cwd()
     async with Runtime.open([folder]) as runtime:
         listed = (await handoff(runtime, HandoffRequest(action="list"))).structured or {}
         for row in listed["handoffs"][:_MOST]:

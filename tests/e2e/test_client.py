@@ -117,9 +117,13 @@ async def test_a_resource_that_is_not_there_is_refused_by_its_name(client: Clien
 
 async def test_the_resources_and_their_templates_are_listed(client: Client) -> None:
     listed = (await client.list_resources()).resources
-    assert [str(r.uri) for r in listed] == ["fourfold://runs"]
+    assert [str(r.uri) for r in listed] == ["fourfold://runs", "fourfold://plans"]
     templates = (await client.list_resource_templates()).resource_templates
-    assert [t.uri_template for t in templates] == ["fourfold://runs/{run}", "fourfold://runs/{run}/{step}"]
+    assert [t.uri_template for t in templates] == [
+        "fourfold://runs/{run}",
+        "fourfold://runs/{run}/{step}",
+        "fourfold://plans/{plan}",
+    ]
 
 
 async def test_progress_rises_with_each_step_and_says_what_runs(client: Client, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def test_a_refused_call_leaves_with_the_code_of_a_tool_error(place: Place) -> No
 def test_templates_and_prompts_are_listed_and_read(place: Place) -> None:
     era = "legacy"
     templates = result_of(inspect(place, era, "resources/templates/list"))["resourceTemplates"]
-    assert [t["uriTemplate"] for t in templates] == ["fourfold://runs/{run}", "fourfold://runs/{run}/{step}"]
+    uris = {template["uriTemplate"] for template in templates}
+    assert uris == {"fourfold://runs/{run}", "fourfold://runs/{run}/{step}", "fourfold://plans/{plan}"}
     prompts = result_of(inspect(place, era, "prompts/list"))["prompts"]
     assert [prompt["name"] for prompt in prompts] == ["survey", "validate", "analyse", "research"]
     arguments = ("--prompt-name", "validate", "--prompt-args", "folders=src,docs", "glob=*.md")

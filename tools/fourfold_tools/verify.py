@@ -172,7 +172,8 @@ async def _ended(runtime: Runtime, name: str) -> StoredRun:
 
 def _with_context(runtime: Runtime, found: MathVer, record: RunRecord, stored: StoredRun) -> MathVer:
     """The context line as the run's own answer had it."""
-    context = ((stored.report or {}).get("mathver") or {}).get("context_usage") or {}
+    mathver: dict[str, Any] = (stored.report or {}).get("mathver") or {}
+    context: dict[str, Any] = mathver.get("context_usage") or {}
     delivered = context.get("delivered_tokens")
     if delivered is None:
         return found
