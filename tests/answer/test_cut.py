@@ -15,7 +15,7 @@ SHARES = st.sampled_from([0.5, 0.75, 0.85, 1.0])
 
 
 @given(BODIES, st.integers(-5, 3_000), KINDS, SHARES)
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 def test_a_piece_is_never_longer_than_asked_and_its_lines_are_those_of_the_body(
     body: str, tokens: int, kind: Kind, share: float
 ) -> None:

@@ -52,7 +52,7 @@ def spill(name: str) -> str:
 
 
 @given(many_results(), BUDGETS, st.sampled_from([[], MANY_SIGNALS[:2], MANY_SIGNALS]))
-@hypothesis_settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_object_holds_its_budget_and_hides_nothing(
     results: list[StepResult], budget: int, signals: list[Signal]
 ) -> None:

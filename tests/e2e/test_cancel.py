@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from processes import carrying, linux
 
 from fourfold_tools.batch import batch
+from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.model.request import BatchRequest
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.runtime import Runtime
@@ -46,13 +48,18 @@ def request(k: int, width: int, mark: str) -> BatchRequest:
 
 
 async def results_of_cancelled(runtime: Runtime, k: int, width: int, mark: str) -> dict[str, StepResult]:
-    """Cancel a batch once its k-th step runs; what the store then holds of it."""
+    """Cancel a batch once its k-th step runs and those before it have ended; what the store then holds of it."""
+    ended: set[int] = set()
+
+    def note(run: Scheduler) -> None:
+        ended.update(index for index, _ in run.ledger.results)
+
     started = Path(runtime.workspace.cwd) / f"start-{k}"
     started.unlink(missing_ok=True)
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(batch, runtime, request(k, width, mark))
-            while not started.exists():
+            tasks.start_soon(partial(batch, runtime, request(k, width, mark), on_change=note))
+            while not (started.exists() and ended.issuperset(range(k))):
                 await anyio.sleep(0.005)
             assert len(carrying(mark)) >= 2
             tasks.cancel_scope.cancel()

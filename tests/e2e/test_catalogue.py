@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from fourfold_server.catalogue import INSTRUCTIONS, TOOLS
 from fourfold_tools.handoff import HandoffRequest
+from fourfold_tools.model.plan_request import CheckpointRequest, FinishedTask, PlanRequest, PlanTask
 from fourfold_tools.model.request import (
     BashStep,
     BatchRequest,
@@ -20,6 +21,7 @@ from fourfold_tools.model.request import (
     ReadStep,
 )
 from fourfold_tools.status import StatusRequest
+from fourfold_tools.verify import MeasuredNumbers, StreamNumbers, VerifyRequest
 
 # The contract's table: what each tool may say of itself.
 READ_ONLY = {"readOnlyHint": True, "openWorldHint": False}
@@ -36,7 +38,10 @@ LOADED_FIRST = {"inspect", "batch", "plan"}
 REQUESTS: dict[str, type[BaseModel]] = {
     "inspect": InspectRequest,
     "batch": BatchRequest,
+    "plan": PlanRequest,
+    "checkpoint": CheckpointRequest,
     "handoff": HandoffRequest,
+    "verify": VerifyRequest,
     "status": StatusRequest,
 }
 LOCAL: tuple[type[BaseModel], ...] = (ReadStep, GrepStep, GlobStep)
@@ -116,7 +121,7 @@ def fields_of(*models: type[BaseModel]) -> set[str]:
 
 
 def test_every_tool_that_is_listed_is_compared_with_its_model() -> None:
-    assert {tool.name for tool in TOOLS} - {"plan", "checkpoint", "verify"} == set(REQUESTS)
+    assert {tool.name for tool in TOOLS} == set(REQUESTS) == set(ANNOTATIONS)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -147,6 +152,8 @@ def op_of(model: type[BaseModel]) -> str:
 def kinds_in(annotation: object) -> set[Any]:
     """Every plain type and literal value that stands anywhere in an annotation."""
     parts = get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {dict}
     if not parts:
         return {annotation}
     origin = getattr(annotation, "__origin__", None)
@@ -178,6 +185,24 @@ def test_types_and_choices_are_those_of_the_models(name: str) -> None:
             assert set(part["enum"]) == taken, key
         elif "type" in part:
             assert JSON_TYPES[part["type"]] & taken, f"{key}: {part['type']} is none of {taken}"
+
+
+NESTED: dict[tuple[str, str], type[BaseModel]] = {
+    ("plan", "tasks"): PlanTask,
+    ("checkpoint", "finished"): FinishedTask,
+    ("verify", "measured"): MeasuredNumbers,
+    ("verify", "streams"): StreamNumbers,
+}
+
+
+@pytest.mark.parametrize(("name", "argument"), NESTED)
+def test_what_stands_inside_an_argument_is_what_its_model_takes(name: str, argument: str) -> None:
+    schema = schema_of(name)["properties"][argument]
+    schema = schema.get("items", schema)
+    model = NESTED[name, argument]
+    assert set(schema["properties"]) == fields_of(model)
+    assert schema["additionalProperties"] is False
+    assert set(schema.get("required", [])) == {f for f, info in model.model_fields.items() if info.is_required()}
 
 
 @pytest.mark.parametrize("op", ["bash", "fetch"])

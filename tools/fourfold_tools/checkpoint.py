@@ -1,5 +1,9 @@
 """The tool `checkpoint`: what agents finished goes in, the next launches and the signals come out."""
 
+from functools import partial
+
+import anyio.to_thread
+
 from fourfold_tools.caller import NOBODY, Caller, Reply
 from fourfold_tools.context.signals import Signal
 from fourfold_tools.deployment.answer import checkpoint_text, fit, size
@@ -21,7 +25,9 @@ async def checkpoint(runtime: Runtime, request: CheckpointRequest, caller: Calle
     usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
     whole = request.format == "json"
     step = await take_step(runtime, request.plan, usage, request.finished, reissue=request.reissue, whole=whole)
-    data = course(runtime, request.plan, step, usage)
+    data = await anyio.to_thread.run_sync(
+        partial(course, runtime, request.plan, step, usage), limiter=runtime.outputs
+    )
     if not usage.allow(1).new_work and not step.progress.complete:
         written = await write_handoff(runtime, usage, new_id())
         reason = f"{usage.text()}: no new work above 95 %"

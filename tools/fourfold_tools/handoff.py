@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,13 +11,14 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field
 
 from fourfold_tools.caller import NOBODY, Caller, Reply
-from fourfold_tools.errors import Fault, InvalidRequest, NotFound
+from fourfold_tools.errors import Contention, Fault, InvalidRequest, NotFound
 from fourfold_tools.handoffs.disk import changes
 from fourfold_tools.handoffs.document import Handoff
 from fourfold_tools.handoffs.write import new_id, write_handoff
 from fourfold_tools.model.output import Json
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.plans import Plans
 
 _ID = re.compile(r"h-[a-z0-9]{4,12}")
 
@@ -65,6 +67,11 @@ async def _loaded(runtime: Runtime, document: Handoff) -> Reply:
 async def _next_calls(runtime: Runtime, document: Handoff) -> list[dict[str, Json]]:
     """The exact calls that go on with what is not finished, oldest first, as the store has it now."""
     calls: list[dict[str, Json]] = []
+    plans = Plans(runtime.database)
+    for name in reversed(document.plans):
+        with suppress(NotFound, Contention):
+            if not (await plans.get(name)).complete:
+                calls.append({"tool": "checkpoint", "arguments": {"plan": name}})
     for name in reversed(document.runs):
         try:
             stored = await runtime.runs.get(name, outputs=False)

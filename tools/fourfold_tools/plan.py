@@ -49,7 +49,9 @@ async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY) 
     if not usage.allow(1).new_work and not request.force:
         return await _refuse(runtime, usage, name)
     step = await take_step(runtime, name, usage, whole=request.format == "json", force=request.force)
-    return _reply(runtime, request, name, step, usage)
+    return await anyio.to_thread.run_sync(
+        partial(_reply, runtime, request, name, step, usage), limiter=runtime.outputs
+    )
 
 
 def _deployed(runtime: Runtime, request: PlanRequest, past: Mapping[str, AgentHistory]) -> Deployment:

@@ -7,23 +7,28 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
 from fourfold_tools.context.goal import first_user_message
 from fourfold_tools.context.usage import Usage
+from fourfold_tools.errors import Contention
 from fourfold_tools.handoffs.disk import repository, state_of
 from fourfold_tools.handoffs.document import FileState, Handoff, fitted
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.database import StoreBusy
+from fourfold_tools.store.plans import Plans, StoredPlan
 from fourfold_tools.store.runs import StoredRun
 
 _RUNS = 30  # newest runs of a conversation that are looked at
+_PLANS = 10
 _FILES = 60  # files whose state is kept
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -43,39 +48,76 @@ async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     if usage.conversation is not None:
         goal = await anyio.to_thread.run_sync(first_user_message, usage.conversation.path)
     recent = await runtime.runs.recent(_RUNS, conversation)
-    whole = [await runtime.runs.get(run.id) for run in recent if run.cwd == runtime.workspace.cwd]
-    handoff = await anyio.to_thread.run_sync(partial(_gather, runtime, name, conversation, goal or "", whole))
+    runs = [await runtime.runs.get(run.id) for run in recent if run.cwd == runtime.workspace.cwd]
+    plans = await _plans_of(runtime, conversation)
+    if plans:
+        goal = plans[0].goal
+    handoff = await anyio.to_thread.run_sync(partial(_gather, runtime, name, conversation, goal or "", runs, plans))
     await anyio.to_thread.run_sync(partial(_save, runtime.state / "handoffs", handoff))
     with suppress(StoreBusy):
         await runtime.database.use(partial(_note, handoff=handoff, folder=runtime.state / "handoffs"))
     return handoff
 
 
-def _gather(runtime: Runtime, name: str, conversation: str, goal: str, runs: list[StoredRun]) -> Handoff:
-    done: list[str] = []
-    in_flight: list[str] = []
-    not_started: list[str] = []
-    failures: list[str] = []
-    decisions: list[str] = []
-    paths: dict[str, None] = {}
-    for run in runs:
+async def _plans_of(runtime: Runtime, conversation: str) -> list[StoredPlan]:
+    """The conversation's plans in this folder, newest first."""
+    try:
+        recent = await Plans(runtime.database).recent(_PLANS)
+    except Contention:
+        return []
+    here = [plan for plan in recent if plan.cwd == runtime.workspace.cwd]
+    return [plan for plan in here if not conversation or plan.owner.partition("/")[2] == conversation]
+
+
+@dataclass
+class _Found:
+    """What the store tells, line by line. Mutable while it is gathered."""
+
+    done: list[str] = field(default_factory=list[str])
+    in_flight: list[str] = field(default_factory=list[str])
+    not_started: list[str] = field(default_factory=list[str])
+    failures: list[str] = field(default_factory=list[str])
+    decisions: list[str] = field(default_factory=list[str])
+    paths: dict[str, None] = field(default_factory=dict[str, None])
+
+    def take_run(self, run: StoredRun, *, active: bool) -> None:
         results = record_of(run, stored_steps(run))
         line = _line(run, results)
         left = [r for r in results if r.state in {"not_started", "unknown"}]
-        if run.id in runtime.active:
-            in_flight.append(line)
+        if active:
+            self.in_flight.append(line)
         elif left and len(left) == len(results):
-            not_started.append(line)
+            self.not_started.append(line)
         elif left:
-            in_flight.append(f"{line} · left: {', '.join(r.id for r in left[:12])}")
+            self.in_flight.append(f"{line} · left: {', '.join(r.id for r in left[:12])}")
         else:
-            done.append(line)
-        failures += [f"{run.id}/{r.id}: {_why(r)}" for r in results if r.state in {"failed", "timed_out", "unknown"}]
-        signals = (run.report or {}).get("signals", [])
-        decisions += [f"{run.id}: {signal['reason']}: {signal['action']}" for signal in signals]
+            self.done.append(line)
+        bad = [r for r in results if r.state in {"failed", "timed_out", "unknown"}]
+        self.failures += [f"{run.id}/{r.id}: {_why(r)}" for r in bad]
+        for signal in (run.report or {}).get("signals", []):
+            self.decisions.append(f"{run.id}: {signal['reason']}: {signal['action']}")
         for r in results:
             if r.effects is not None:
-                paths.update(dict.fromkeys(p for p in sorted(r.effects.writes | r.effects.reads) if not _wild(p)))
+                self.paths.update(
+                    dict.fromkeys(p for p in sorted(r.effects.writes | r.effects.reads) if not _wild(p))
+                )
+
+    def take_plan(self, plan: StoredPlan) -> None:
+        tasks: list[dict[str, Any]] = json.loads(plan.progress)["tasks"]
+        counts = Counter(str(task["state"]) for task in tasks)
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        line = f"plan {plan.id}: {told} fourfold://plans/{plan.id}"
+        (self.done if plan.complete else self.in_flight).append(line)
+
+
+def _gather(
+    runtime: Runtime, name: str, conversation: str, goal: str, runs: list[StoredRun], plans: list[StoredPlan]
+) -> Handoff:
+    found = _Found()
+    for plan in plans:
+        found.take_plan(plan)
+    for run in runs:
+        found.take_run(run, active=run.id in runtime.active)
     head, changed = repository(runtime.workspace.cwd)
     return fitted(
         Handoff(
@@ -85,14 +127,15 @@ def _gather(runtime: Runtime, name: str, conversation: str, goal: str, runs: lis
             cwd=runtime.workspace.cwd,
             goal=goal,
             head=head,
-            done=tuple(done),
-            in_flight=tuple(in_flight),
-            not_started=tuple(not_started),
-            decisions=tuple(decisions),
-            failures=tuple(failures),
+            done=tuple(found.done),
+            in_flight=tuple(found.in_flight),
+            not_started=tuple(found.not_started),
+            decisions=tuple(found.decisions),
+            failures=tuple(found.failures),
             changed_files=tuple(changed),
-            files=tuple(_states(runtime, [*paths][:_FILES], changed)),
+            files=tuple(_states(runtime, [*found.paths][:_FILES], changed)),
             runs=tuple(run.id for run in runs),
+            plans=tuple(plan.id for plan in plans),
         )
     )
 

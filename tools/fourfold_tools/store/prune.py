@@ -9,7 +9,7 @@ from fourfold_tools.store.database import Database, StoreBusy
 
 
 async def prune(database: Database, files: Path, max_age_days: float, max_bytes: int) -> list[str]:
-    """Delete runs that are too old or too many, with their files; the ids of those that went.
+    """Delete runs that are too old or too many, with their files, and plans that are too old; the runs that went.
 
     Runs that are still running are kept. A folder of a run that the store does not know any more goes too.
     """
@@ -24,6 +24,7 @@ async def prune(database: Database, files: Path, max_age_days: float, max_bytes:
                 gone.append(name)
         for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
             db.executemany(f"DELETE FROM {table} WHERE {column}=?", [(name,) for name in gone])
+        db.execute("DELETE FROM plans WHERE updated<?", (oldest,))
         return gone, {row[0] for row in rows} - set(gone)
 
     try:

@@ -1,0 +1,77 @@
+"""The forecast: edges with reasons, bounds that hold, a word on whether batching is worth it; nothing is run."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fourfold_tools.answer.forecast import forecast
+from fourfold_tools.context.usage import Usage
+from fourfold_tools.model.effects import Effects
+from fourfold_tools.model.output import Json
+from fourfold_tools.model.request import AnyStep, BashStep, GrepStep, ReadStep
+from fourfold_tools.prepare import prepare
+
+USAGE = Usage(used_tokens=136_000, window_tokens=200_000, percent=68.0, source="transcript")
+
+
+def effects_of(step: AnyStep) -> Effects:
+    if isinstance(step, BashStep):
+        return Effects(known=False, note="an unknown program") if "unknown" in step.command else Effects(writes=W)
+    return Effects(reads=W, read_only=True)
+
+
+W = frozenset({"/w/a"})
+
+
+def foretell(steps: list[AnyStep], weights: list[float] | None = None, width: int = 4) -> tuple[str, dict[str, Json]]:
+    ready = prepare(steps, effects_of, barrier=False, max_steps=100)
+    used = weights or [1.0] * len(steps)
+    return forecast(ready.steps, ready.effects, ready.graph, used, width, USAGE)
+
+
+GREP = GrepStep(op="grep", pattern="x")
+READ = ReadStep.model_validate({"op": "read", "path": {"from": "s1", "field": "paths", "each": True}})
+WRITE = BashStep(op="bash", command="touch a")
+UNKNOWN = BashStep(op="bash", command="unknown")
+
+
+def test_it_names_every_edge_with_its_reason_and_each_steps_effects() -> None:
+    text, data = foretell([GREP, READ, WRITE, UNKNOWN])
+    edges = {(e["before"], e["after"], e["kind"]): e["reason"] for e in data["edges"]}
+    assert set(edges) == {("s1", "s2", "reference"), ("s1", "s3", "conflict"), ("s2", "s3", "conflict")}
+    assert edges["s1", "s2", "reference"] == "s2 takes paths from s1"
+    assert [s["effects"] for s in data["steps"]] == ["read_only", "read_only", "writes", "unknown"]
+    assert [s["sub_steps"] for s in data["steps"]] == [False, True, False, False]
+    assert all(reason in text for reason in edges.values())
+    assert "s4 (an unknown program)" in text
+    assert "nothing was run" in text
+    assert json.loads(json.dumps(data)) == data
+
+
+@given(st.lists(st.sampled_from([GREP, WRITE, UNKNOWN]), min_size=1, max_size=12), st.integers(1, 6), st.data())
+def test_the_predicted_times_are_bounds_in_order(steps: list[AnyStep], width: int, data: st.DataObject) -> None:
+    weights = data.draw(st.lists(st.floats(0.001, 100), min_size=len(steps), max_size=len(steps)))
+    told = foretell(steps, weights, width)[1]["predicted"]
+    assert told["span_s"] <= told["work_s"] + 1e-9
+    assert told["lower_s"] <= told["upper_s"] + 1e-9
+    assert told["upper_s"] <= told["work_s"] + 1e-9
+    assert told["lower_s"] == pytest.approx(max(told["work_s"] / width, told["span_s"]))
+
+
+@pytest.mark.parametrize(
+    ("steps", "worth"), [([GREP], False), ([WRITE, WRITE], False), ([GREP, GREP], True), ([WRITE, UNKNOWN], True)]
+)
+def test_one_step_or_a_pure_chain_is_not_worth_a_batch(steps: list[AnyStep], worth: bool) -> None:
+    text, data = foretell(steps)
+    assert data["worth_batching"] is worth
+    assert data["reason"] in text
+
+
+def test_it_says_where_the_context_will_stand() -> None:
+    big = ReadStep(op="read", path="a", max_tokens=20_000)
+    _, data = foretell([big, GREP])
+    assert data["context"]["level"] == "normal"
+    assert data["context_after"]["level"] == "limited"
+    assert data["predicted_tokens"] > 20_000
