@@ -176,14 +176,14 @@ def makespans(seeds: range) -> bool:
         fine &= mean(ratios) <= allowed and max(ratios) <= 1.10
         print(f"| {lanes} lanes | {len(ratios)} | {mean(ratios):.4f} | {max(ratios):.4f} | {allowed} |")
     print("\n| workflow shapes | graphs | mean / lower bound | most | mean allowed |\n|---|---|---|---|---|")
-    for lanes, allowed in ((4, 1.13), (8, 1.13)):
+    for lanes, allowed in ((4, 1.13), (8, None)):  # the bound is far from tight on 8 lanes; nothing is promised there
         ratios = []
         for _, graph, minutes in workflows(range(seeds.start, seeds.start + 10)):
             found = schedule(graph, minutes, lanes)
             fine &= found.makespan_min <= found.upper_bound_min * (1 + 1e-9)
             ratios.append(found.makespan_min / found.lower_bound_min)
-        fine &= mean(ratios) <= allowed or lanes != 4
-        print(f"| {lanes} lanes | {len(ratios)} | {mean(ratios):.4f} | {max(ratios):.4f} | {allowed} |")
+        fine &= allowed is None or mean(ratios) <= allowed
+        print(f"| {lanes} lanes | {len(ratios)} | {mean(ratios):.4f} | {max(ratios):.4f} | {allowed or '-'} |")
     return fine
 
 

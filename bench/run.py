@@ -8,6 +8,7 @@ Absolute times mean nothing on a shared machine; ratios to what the machine itse
 """
 
 import argparse
+import contextlib
 import os
 import platform
 import shutil
@@ -30,6 +31,8 @@ from wire import Wire, fourfold_argv
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.md"
+RARE_FUNCTIONS = ("wfile", "quopri", "chdir", "mktemp", "getsize", "nlargest", "insort", "shuffle", "dedent", "wrap")
+RARE_CLASSES = ("Queue", "Lock", "Parser", "Reader", "Error", "Proxy", "Socket", "Writer", "Loader", "Finder")
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,8 @@ def text_files(root: Path, count: int) -> list[Path]:
 
 def cases(root: Path, port: int, ours: Wire, sdk: Wire) -> list[Case]:
     rg = os.path.join(sysconfig.get_path("scripts"), "rg")
-    rare = [f"def {name}" for name in "wfile quopri chdir mktemp getsize nlargest insort shuffle dedent wrap".split()]
-    rare += [
-        rf"class \w*{name}\w*" for name in "Queue Lock Parser Reader Error Proxy Socket Writer Loader Finder".split()
-    ]
+    rare = [f"def {name}" for name in RARE_FUNCTIONS]
+    rare += [rf"class \w*{name}\w*" for name in RARE_CLASSES]
     globs = [f"**/{name}*.py" for name in "abcdefghijklmnopqrst"]
     files = text_files(root, 200)
     reads = [{"op": "read", "path": str(path)} for path in files]
@@ -290,25 +291,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="counted rounds of each case (default 7)")
     parser.add_argument("--write", action="store_true", help="put the table into bench/results.md, newest first")
     args = parser.parse_args()
-    with world() as (root, env, port):
-        with Wire(fourfold_argv(), root, env) as ours, Wire(floors.sdk_argv(), root, env) as sdk:
-            found = cases(root, port, ours, sdk)
-            start = Case(
-                "process start to first answer",
-                "the SDK's smallest server",
-                start_case(floors.sdk_argv(), root, env),
-                start_case(fourfold_argv(), root, env),
-                1.15,
-            )
-            own, floor = resting_mib(ours.pid), resting_mib(sdk.pid)
-            memory = (
-                f"Memory at rest: {own:.0f} MiB, the SDK's smallest server {floor:.0f} MiB." if own and floor else ""
-            )
-            figures = []
-            for case in [start, *found]:
-                if args.only in case.name:
-                    print(f"{case.name} …", file=sys.stderr)
-                    figures.append(measure(case, args.rounds))
+    with contextlib.ExitStack() as stack:
+        root, env, port = stack.enter_context(world())
+        ours = stack.enter_context(Wire(fourfold_argv(), root, env))
+        sdk = stack.enter_context(Wire(floors.sdk_argv(), root, env))
+        found = cases(root, port, ours, sdk)
+        start = Case(
+            "process start to first answer",
+            "the SDK's smallest server",
+            start_case(floors.sdk_argv(), root, env),
+            start_case(fourfold_argv(), root, env),
+            1.15,
+        )
+        own, floor = resting_mib(ours.pid), resting_mib(sdk.pid)
+        memory = f"Memory at rest: {own:.0f} MiB, the SDK's smallest server {floor:.0f} MiB." if own and floor else ""
+        figures = []
+        for case in [start, *found]:
+            if args.only in case.name:
+                print(f"{case.name} …", file=sys.stderr)
+                figures.append(measure(case, args.rounds))
     text = f"{heading()}\n\n{table(figures, memory)}\n"
     print(text)
     if args.write:
@@ -320,7 +321,8 @@ def main() -> None:
 
 INTRO = """# Results
 
-Each row is the median of paired ratios; the floor was taken in the same run. `python bench/run.py --write` adds a table.
+Each row is the median of paired ratios; the floor was taken in the same run. `python bench/run.py --write` adds a
+table.
 """
 
 if __name__ == "__main__":

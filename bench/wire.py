@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 class Wire:
-    """One server process in the handshake era. Synchronous: one call at a time, or many written before any is read."""
+    """One server process in the handshake era: one call at a time, or many written before any is read."""
 
     def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(

@@ -1,5 +1,7 @@
 """The graph: checked ids, cycles with reasons, order, ranks."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_closing_a_path_is_refused_with_a_cycle_that_exists(dag: tuple[int, list
     assert names[0] == names[-1]
     assert len(names) >= 3
     present = {(ids[e.before], ids[e.after]) for e in closed}
-    assert all(pair in present for pair in zip(names, names[1:], strict=False))
+    assert all(pair in present for pair in pairwise(names))
 
 
 def test_a_cycle_names_the_reason_of_every_edge() -> None:
@@ -88,5 +90,5 @@ def test_the_span_is_the_weight_of_the_critical_path(dag: tuple[int, list[Edge]]
     path = graph.critical_path(weights)
     assert sum(weights[v] for v in path) == pytest.approx(graph.span(weights))
     pairs = {(e.before, e.after) for e in edges}
-    assert all(pair in pairs for pair in zip(path, path[1:], strict=False))
+    assert all(pair in pairs for pair in pairwise(path))
     assert graph.span(weights) <= sum(weights) + 1e-9

@@ -5,28 +5,40 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
+from math import inf
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 
 class SettingsError(Exception):
     """A settings file or variable that cannot be used; the message names it and says what is expected."""
 
 
+Slots = Annotated[int, Field(ge=1)]  # none at all would start nothing and hang every batch
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @field_validator("*")
+    @classmethod
+    def _measures(cls, value: Any) -> Any:
+        """Every number is a size, a count or a time: finite, and not below 0."""
+        if isinstance(value, int | float) and not 0 <= value < inf:
+            raise ValueError("expected a finite number, 0 or more")
+        return value
+
 
 class Limits(_Section):
-    max_parallel: int
-    most_parallel: int
+    max_parallel: Slots
+    most_parallel: Slots
     cpu: int
-    disk: int
+    disk: Slots
     process: int
-    net: int
-    net_per_host: int
+    net: Slots
+    net_per_host: Slots
 
 
 class Batch(_Section):
@@ -63,7 +75,6 @@ class Glob(_Section):
 
 class Bash(_Section):
     timeout_s: float
-    max_timeout_s: float
     grace_s: float
     max_output_bytes: int
     max_spill_bytes: int
@@ -227,7 +238,7 @@ def _tighter(section: str, key: str, old: Any, new: Any) -> bool:
     """Whether `new` allows no more than `old`: numbers smaller (0 means automatic), flags off, lists as noted."""
     if isinstance(old, bool):
         return new is False or old is True
-    if isinstance(old, int | float) and isinstance(new, int | float):
+    if isinstance(old, int | float) and isinstance(new, int | float) and not isinstance(new, bool):
         return new > 0 if old == 0 else 0 < new <= old
     if isinstance(old, list) and isinstance(new, list):
         before, after = _names(old), _names(new)  # pyright: ignore[reportUnknownArgumentType]  (lists of plain TOML values)

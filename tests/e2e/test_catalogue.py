@@ -190,6 +190,8 @@ def test_types_and_choices_are_those_of_the_models(name: str) -> None:
 NESTED: dict[tuple[str, str], type[BaseModel]] = {
     ("plan", "tasks"): PlanTask,
     ("checkpoint", "finished"): FinishedTask,
+}
+IN_WORDS: dict[tuple[str, str], type[BaseModel]] = {
     ("verify", "measured"): MeasuredNumbers,
     ("verify", "streams"): StreamNumbers,
 }
@@ -203,6 +205,12 @@ def test_what_stands_inside_an_argument_is_what_its_model_takes(name: str, argum
     assert set(schema["properties"]) == fields_of(model)
     assert schema["additionalProperties"] is False
     assert set(schema.get("required", [])) == {f for f, info in model.model_fields.items() if info.is_required()}
+
+
+@pytest.mark.parametrize(("name", "argument"), IN_WORDS)
+def test_what_a_schema_says_in_words_names_every_field_of_the_model(name: str, argument: str) -> None:
+    words = schema_of(name)["properties"][argument]["description"]
+    assert {field for field in fields_of(IN_WORDS[name, argument]) if field not in words} == set()
 
 
 @pytest.mark.parametrize("op", ["bash", "fetch"])

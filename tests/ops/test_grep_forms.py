@@ -99,11 +99,14 @@ src/lib.txt:2:no newline at the end: os"""
         ),
         ({"glob": "!src", "hidden": False, "no_ignore": True}, ["ignored.log:1:os"]),
         ({"path": ".git"}, [".git/config:1:os = 1"]),
-        ({"mode": "files", "type": "py"}, ["Found 2 files", "src/lib/util.py", "src/app.py"]),
-        ({"mode": "files", "path": "src", "head_limit": 1}, ["Found 1 file limit: 1", "src/lib.txt"]),
+        ({"mode": "files", "type": "py"}, ["src/lib/util.py", "src/app.py"]),
+        (
+            {"mode": "files", "path": "src", "head_limit": 1},
+            ["src/lib.txt", "", "[Showing results with pagination = limit: 1]"],
+        ),
         (
             {"mode": "files", "path": "src", "head_limit": 1, "offset": 1},
-            ["Found 1 file limit: 1, offset: 1", "src/lib/util.py"],
+            ["src/lib/util.py", "", "[Showing results with pagination = limit: 1, offset: 1]"],
         ),
         (
             {"mode": "count", "path": "src"},

@@ -172,11 +172,11 @@ def test_nothing_and_nothing_more_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("offset", "limit", "text"),
     [
-        (0, 0, "Found 3 files\nc\nb\na"),
-        (0, 3, "Found 3 files\nc\nb\na"),
-        (0, 1, "Found 1 file limit: 1\nc"),
-        (1, 1, "Found 1 file limit: 1, offset: 1\nb"),
-        (1, 2, "Found 2 files offset: 1\nb\na"),
+        (0, 0, "c\nb\na"),
+        (0, 3, "c\nb\na"),
+        (0, 1, "c\n\n[Showing results with pagination = limit: 1]"),
+        (1, 1, "b\n\n[Showing results with pagination = limit: 1, offset: 1]"),
+        (1, 2, "b\na\n\n[Showing results with pagination = offset: 1]"),
     ],
 )
 def test_a_page_of_files_has_a_head(offset: int, limit: int, text: str) -> None:

@@ -117,7 +117,9 @@ async def test_a_file_that_is_read_only_means_memory(
     assert "readonly" in database.fault
 
 
-@pytest.mark.parametrize("junk", [b"this is no database, but long enough to have a header " * 20, b"SQLite format 3\0junk"])
+@pytest.mark.parametrize(
+    "junk", [b"this is no database, but long enough to have a header " * 20, b"SQLite format 3\0junk"]
+)
 async def test_a_damaged_file_is_put_aside_and_a_new_one_begun(opened: Opened, tmp_path: Path, junk: bytes) -> None:
     (tmp_path / "s.sqlite").write_bytes(junk)
     database = opened(tmp_path / "s.sqlite")

@@ -26,8 +26,13 @@ def test_another_process_with_the_same_number_is_not_the_owner() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="zombies are told by /proc")
 def test_a_process_that_was_killed_and_not_yet_waited_for_is_not_alive() -> None:
-    code = "import sys; from fourfold_tools.store.owner import this_process; print(this_process(), flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
+    code = (
+        "import sys; from fourfold_tools.store.owner import this_process;"
+        "print(this_process(), flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as p:
         assert p.stdout is not None
         mark = p.stdout.readline().strip()
         assert is_alive(mark)

@@ -62,7 +62,7 @@ PROBLEMS = "failed: check exit_status · skipped: after (check)"
 def sections(url: str) -> list[tuple[str, str]]:
     """The header of each section as a regular expression, and its body word for word."""
     return [
-        (rf"hits · grep · ok · {TIME}", "Found 2 files\nsrc/tool.py\nsrc/app.py"),
+        (rf"hits · grep · ok · {TIME}", "src/tool.py\nsrc/app.py"),
         (rf"heads\.1 · read src/tool\.py · ok · {TIME}", '1\t"""A tool."""'),
         (rf"heads\.2 · read src/app\.py · ok · {TIME}", '1\t"""The entry point."""'),
         (rf"kinds\.1 · grep \^class · ok · {TIME}", "src/core.py:4:class Worker:"),

@@ -1,8 +1,5 @@
 """Progress: what a run says of itself while it lasts, throttled, monotone, with a heartbeat."""
 
-import time
-from collections.abc import Callable
-
 import anyio
 
 from fourfold_tools.answer.words import seconds
@@ -19,10 +16,9 @@ class Progress:
     The value is the number of ended steps; a heartbeat raises it by a fraction, so that it never stands still.
     """
 
-    def __init__(self, total: int, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, total: int, report: Report) -> None:
         self._total = total
         self._report = report
-        self._clock = clock
         self._news = anyio.Event()
         self._message = ""
         self._done = 0

@@ -1,19 +1,21 @@
 """Faults of a request in plain words: where, what came, what is expected; one line each."""
 
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
 
 from fourfold_tools.errors import Fault
-from fourfold_tools.model.request import FIELDS, SPREAD
+from fourfold_tools.model.request import FIELDS
 
 _KINDS = {"list", "tuple", "dict", "str", "int", "float", "bool"}
-_UNION_TAGS = set(FIELDS) | {"Reference", "constrained-str", "list[constrained-str]", "function-after"}
-_SPREADABLE = tuple(f".{name}" for names in SPREAD.values() for name in names)
+_MAPS = {"env", "headers"}  # arguments whose keys are the caller's own words
+_MANY = {("read", "path"), ("grep", "pattern"), ("grep", "path"), ("glob", "pattern"), ("fetch", "url")}
 _EXPECTED = {
     "missing": "required, but missing",
     "extra_forbidden": "unknown argument",
     "string_type": "expected a string",
+    "string_unicode": "expected text that is valid Unicode",
     "int_type": "expected an integer",
     "int_from_float": "expected an integer",
     "int_parsing": "expected an integer",
@@ -36,7 +38,7 @@ def faults_of(error: ValidationError, root: str) -> list[Fault]:
     best: dict[str, tuple[tuple[int, int], Fault]] = {}
     for number, entry in enumerate(error.errors(include_url=False)):
         where = _where(entry["loc"], root)
-        fault = Fault(where, _problem(dict(entry), where))
+        fault = Fault(where, _problem(dict(entry), entry["loc"]))
         key = where.split("{")[0]
         score = (len(entry["loc"]), -number)
         if key not in best or score > best[key][0]:
@@ -52,23 +54,35 @@ def _swallowed(fault: Fault, faults: list[Fault]) -> bool:
 
 
 def _where(loc: tuple[int | str, ...], root: str) -> str:
+    """The path of an argument, without what the loc holds beside it: the op's tag and the members of unions."""
     out = root
-    for part in loc:
+    for before, part in zip((None, *loc), loc, strict=False):
         if isinstance(part, int):
             out += f"[{part}]"
-        elif part not in _UNION_TAGS and not _is_type_name(part):
+        elif before in _MAPS or not (_is_op_tag(before, part) or _is_type_name(part)):
             out += f".{part}" if out else part
     return out
 
 
+def _is_op_tag(before: int | str | None, part: str) -> bool:
+    """A step's own fields never follow its number at once: the tag of its op stands between."""
+    return isinstance(before, int) and part in FIELDS
+
+
 def _is_type_name(part: str) -> bool:
-    return part in _KINDS or part.startswith(("constrained-", "list[", "function-", "lax-or-strict", "union["))
+    return part in _KINDS or part.startswith(
+        ("Reference", "[key]", "constrained-", "list[", "function-", "lax-or-strict", "union[")
+    )
 
 
-def _problem(entry: dict[str, Any], where: str) -> str:
+def _problem(entry: dict[str, Any], loc: tuple[int | str, ...]) -> str:
     kind = entry["type"]
-    if kind == "string_type" and where.endswith(_SPREADABLE):
+    if kind == "string_type" and not isinstance(loc[-1], int) and _MANY & set(pairwise(loc)):
+        if entry["input"] == []:
+            return "must not be empty"
         return f"expected a string, a list of strings or a reference, got {_shown(entry['input'])}"
+    if kind == "model_type" and "args" in loc[:-1] and not isinstance(loc[-2], int):
+        return f"expected a list or a reference, got {_shown(entry['input'])}"
     if kind == "union_tag_invalid":
         known = entry["ctx"]["expected_tags"].replace("'", "")
         return f"unknown op {_shown(entry['ctx']['tag'])}; expected {known}"

@@ -18,7 +18,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 StepId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
-Seconds = Annotated[FiniteFloat, Field(gt=0, le=86_400)]
+Seconds = Annotated[FiniteFloat, Field(strict=True, gt=0, le=86_400)]
 Text = Annotated[str, Field(strict=True)]
 Name = Annotated[str, Field(strict=True, min_length=1)]
 

@@ -182,16 +182,10 @@ def _shown_text(line: Line, max_chars: int) -> str:
 
 
 def files_page(paths: Sequence[str], page: Page) -> GrepOutput:
-    """`Found 2 files limit: 2, offset: 1` and the names."""
+    """The names, one per line; what was cut is said below them."""
     shown = paths[page.offset : page.end]
     limits = page.describe(page.end is not None and page.end < len(paths))
-    if not paths:
-        text = "No files found"
-    elif not shown:
-        text = _body([], True, limits)
-    else:
-        head = f"Found {len(shown)} file{'s' if len(shown) > 1 else ''}"
-        text = "\n".join([f"{head} {limits}".rstrip(), *shown])
+    text = _body(shown, True, limits) if paths else "No files found"
     return GrepOutput(text, tuple(shown), (), len(paths))
 
 

@@ -26,9 +26,13 @@ def is_alive(owner: str) -> bool:
 
 
 def _start_of(pid: int) -> str | None:
-    """The start time of a process in clock ticks since boot, None where /proc does not tell."""
+    """The start time of a process in clock ticks since boot, None where /proc does not tell.
+
+    A process that ended and was not waited for has none: its number is taken, but nothing runs.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return text.rpartition(")")[2].split()[19]
+    fields = text.rpartition(")")[2].split()
+    return "ended" if fields[0] in {"Z", "X"} else fields[19]

@@ -6,21 +6,23 @@ import time
 from pathlib import Path
 
 from fourfold_tools.store.database import Database, StoreBusy
+from fourfold_tools.store.owner import is_alive
 
 
 async def prune(database: Database, files: Path, max_age_days: float, max_bytes: int) -> list[str]:
     """Delete runs that are too old or too many, with their files, and plans that are too old; the runs that went.
 
-    Runs that are still running are kept. A folder of a run that the store does not know any more goes too.
+    Runs that are still running are kept; one whose process is gone is not running. A folder of a run that the store
+    does not know any more goes too.
     """
     oldest = time.time() - max_age_days * 86_400
 
     def choose(db: sqlite3.Connection) -> tuple[list[str], set[str]]:
-        rows = db.execute("SELECT id, created, bytes, state FROM runs ORDER BY created DESC").fetchall()
+        rows = db.execute("SELECT id, created, bytes, state, owner FROM runs ORDER BY created DESC").fetchall()
         total, gone = 0, list[str]()
-        for name, created, size, state in rows:
+        for name, created, size, state, owner in rows:
             total += size + _files_bytes(files / name)
-            if state != "running" and (created < oldest or total > max_bytes):
+            if not (state == "running" and is_alive(owner)) and (created < oldest or total > max_bytes):
                 gone.append(name)
         for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
             db.executemany(f"DELETE FROM {table} WHERE {column}=?", [(name,) for name in gone])

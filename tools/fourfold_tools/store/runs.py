@@ -4,7 +4,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -66,15 +66,13 @@ class RunJournal:
         self._database = database
         self.run = run
         self._pending: list[StepResult] = []
+        self._starts: list[tuple[str, str, float]] = []
         self._news = anyio.Event()
 
     async def starting(self, ids: Sequence[str]) -> None:
-        rows = [(self.run, name, time.time()) for name in ids]
-        ended = self._taken()
-        try:
-            await self._database.use(lambda db: _write(db, self.run, ended, rows))
-        except StoreBusy:
-            self._pending = ended + self._pending
+        self._starts += [(self.run, name, time.time()) for name in ids]
+        with suppress(StoreBusy):
+            await self._write()
 
     def ended(self, result: StepResult) -> None:
         self._pending.append(result)
@@ -94,29 +92,33 @@ class RunJournal:
             await self._database.use(lambda db: db.execute(sql, (conversation, self.run)).rowcount)
 
     async def flush(self) -> None:
-        ended = self._taken()
-        if ended:
-            try:
-                await self._database.use(lambda db: _write(db, self.run, ended, []))
-            except StoreBusy:
-                self._pending = ended + self._pending
-            except BaseException:
-                self._pending = ended + self._pending
-                raise
+        if self._pending or self._starts:
+            with suppress(StoreBusy):
+                await self._write()
 
     async def close(self, state: RunState, report: dict[str, Any]) -> str | None:
         """Write what is left and the run's end; a sentence when the store could not take it."""
-        ended = self._taken()
         text = json.dumps(report, ensure_ascii=False)
         try:
-            await self._database.use(lambda db: _close(db, self.run, ended, state, text))
+            await self._write(lambda db: _end(db, self.run, state, text))
         except StoreBusy as exc:
             return f"run {self.run} is not stored: {exc}"
         return None
 
-    def _taken(self) -> list[StepResult]:
-        taken, self._pending = self._pending, []
-        return taken
+    async def _write(self, then: Callable[[sqlite3.Connection], None] = lambda _: None) -> None:
+        """Write what waits, in one transaction with `then`; what could not be written goes on waiting."""
+        ended, self._pending = self._pending, []
+        starts, self._starts = self._starts, []
+
+        def write(db: sqlite3.Connection) -> None:
+            _write(db, self.run, ended, starts)
+            then(db)
+
+        try:
+            await self._database.use(write)
+        except BaseException:
+            self._pending, self._starts = ended + self._pending, starts + self._starts
+            raise
 
 
 class Runs:
@@ -234,8 +236,7 @@ def _write(
         db.executemany("INSERT INTO attempts(run,step,started) VALUES(?,?,?)", starts)
 
 
-def _close(db: sqlite3.Connection, run: str, ended: Sequence[StepResult], state: RunState, report: str) -> None:
-    _write(db, run, ended, [])
+def _end(db: sqlite3.Connection, run: str, state: RunState, report: str) -> None:
     db.execute("UPDATE runs SET state=?, ended=?, report=? WHERE id=?", (state, time.time(), report, run))
 
 
