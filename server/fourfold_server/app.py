@@ -26,7 +26,7 @@ from fourfold_server.transport import stdio
 from fourfold_tools.batch import batch
 from fourfold_tools.caller import Caller, Reply
 from fourfold_tools.checkpoint import checkpoint
-from fourfold_tools.errors import FourfoldError
+from fourfold_tools.errors import FourfoldError, told
 from fourfold_tools.handoff import HandoffRequest, handoff
 from fourfold_tools.hook import HookRequest, hook
 from fourfold_tools.model.faults import faults_of
@@ -148,7 +148,7 @@ def _checked(model: type[M], arguments: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(arguments)
     except ValidationError as exc:
-        raise _BadArguments("\n".join(map(str, faults_of(exc, "")))) from exc
+        raise _BadArguments(told(faults_of(exc, ""))) from exc
 
 
 def _caller(ctx: Ctx, runtime: Runtime) -> Caller:

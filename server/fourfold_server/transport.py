@@ -18,6 +18,8 @@ from mcp.shared._context_streams import (  # the SDK's own stream pair; it expor
 from mcp.shared.message import SessionMessage
 from mcp.types import jsonrpc_message_adapter
 
+from fourfold_server.refusal import refusal
+
 _MOST_BYTES = 64 * 1024 * 1024  # one message; a longer line is answered by closing the wire
 Streams = tuple[ContextReceiveStream[SessionMessage | Exception], ContextSendStream[SessionMessage]]
 
@@ -87,6 +89,9 @@ async def _serve(wire_in: int, wire_out: int) -> AsyncGenerator[Streams, None]:
                     try:
                         message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
                     except ValueError as exc:
+                        if reply := refusal(line, exc):
+                            writer.write(reply)
+                            await writer.drain()
                         await to_server.send(exc)
                     else:
                         await to_server.send(message)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scripted_claude as lab
 import twelve_steps
 from scripted_claude import (
     Block,
@@ -257,3 +258,32 @@ def test_a_subagent_has_a_level_of_its_own(project: Path, home: Path) -> None:
     announced = [[line.split(":")[0] for line in signals] for _, _, signals in seen]
     assert announced == [["📡 throttle limited"], [], ["📡 throttle scaled_down"], []]
     assert notes(project) == ["main1", "sub1", "sub2", "main2"]
+
+
+def test_after_a_compaction_the_level_falls_and_says_so_once(tmp_path: Path) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir()
+    project.mkdir()
+    (project / "a.txt").write_text("hello\n", encoding="utf-8")
+    look = lab.call("mcp__fourfold__batch", {"steps": [{"op": "bash", "command": "cat a.txt"}]})
+    script = lab.Script(
+        {
+            "BEFORE": [lab.Turn([look], 720_000), lab.Turn([look], 730_000), lab.Turn([lab.text("x")], 730_000)],
+            "AFTERWARDS": [lab.Turn([look], 60_000), lab.Turn([look], 61_000), lab.Turn([lab.text("y")], 61_000)],
+        }
+    )
+    config = home / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": {"fourfold": lab.server_entry()}}), encoding="utf-8")
+    arguments = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+    arguments += ["--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", "mcp__fourfold"]
+    with lab.scripted_model(script) as url:
+        lab.converse(
+            arguments, ["BEFORE", "/compact", "AFTERWARDS"], cwd=project, env=lab.clean_environment(home, url)
+        )
+    shown = [script.shown("BEFORE", 1), script.shown("BEFORE", 2), *(script.shown("AFTERWARDS", i) for i in (1, 2))]
+    assert ["context 72 %" in shown[0][0], "context 73 %" in shown[1][0]] == [True, True]
+    assert ["context 6 %" in texts[0] for texts in shown[2:]] == [True, True]
+    announced = [[text for text in texts if text.startswith("📡")] for texts in shown]
+    assert [len(lines) for lines in announced] == [1, 0, 1, 0]
+    assert announced[0][0].startswith("📡 throttle limited")
+    assert announced[2][0].startswith("📡 throttle normal")

@@ -179,11 +179,11 @@ def test_nothing_and_nothing_more_are_told_apart() -> None:
         (1, 2, "b\na\n\n[Showing results with pagination = offset: 1]"),
     ],
 )
-def test_a_page_of_files_has_a_head(offset: int, limit: int, text: str) -> None:
+def test_a_page_of_files_holds_their_names_and_says_what_was_cut(offset: int, limit: int, text: str) -> None:
     page = files_page(["c", "b", "a"], Page(offset, limit, 500))
 
     assert page.text == text
-    assert (page.paths, page.count) == (tuple(text.split("\n")[1:]), 3)
+    assert (page.paths, page.count) == (tuple(text.split("\n\n")[0].split("\n")), 3)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Turn:
 class Script:
     """What the model says in each conversation, turn by turn. Mutable: requests are kept as they come.
 
-    A conversation is known by its first user message: the one that holds `name` takes the turns of that name.
+    A conversation is known by what its user said: a message that holds `name` takes the turns of that name.
     """
 
     turns: Mapping[str, Sequence[Turn]]
@@ -69,12 +69,14 @@ class Script:
             return turns[len(told) - 1] if len(told) <= len(turns) else Turn([text("done")])
 
     def _conversation(self, request: dict[str, Any]) -> str | None:
-        """The name whose mark stands in the first user message of a request that offers tools."""
+        """The name whose mark stands in the newest user message that has one, in a request that offers tools."""
         if not request.get("tools"):
             return None
-        first = next((m for m in request["messages"] if m["role"] == "user"), None)
-        said = json.dumps(first["content"]) if first else ""
-        return next((name for name in self.turns if name in said), None)
+        for message in reversed(request["messages"]):
+            said = _said(message["content"]) if message["role"] == "user" else ""
+            if name := next((name for name in self.turns if name in said), None):
+                return name
+        return None
 
     def results(self, name: str, turn: int) -> list[dict[str, Any]]:
         """The tool results that the model sees in the request for the given turn (1 is the one after the first)."""
@@ -88,6 +90,13 @@ class Script:
         content = self.results(name, turn)[result]["content"]
         blocks = [text(content)] if isinstance(content, str) else content
         return [block["text"] for block in blocks if block["type"] == "text"]
+
+
+def _said(content: Any) -> str:
+    """The text of a message, without the results of tools."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(block["text"] for block in content if block["type"] == "text")
 
 
 @contextmanager
@@ -234,6 +243,35 @@ def run_claude(
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def converse(
+    arguments: Sequence[str], messages: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_s: float = 120.0
+) -> None:
+    """One Claude Code process that is told several things, each when it has answered the one before."""
+    process = subprocess.Popen(
+        [node_program("claude"), *arguments],
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    guard = threading.Timer(timeout_s, process.kill)
+    guard.start()
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for message in messages:
+            user = {"type": "user", "message": {"role": "user", "content": message}}
+            process.stdin.write(json.dumps(user) + "\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                if json.loads(line)["type"] == "result":
+                    break
+        process.stdin.close()
+    guard.cancel()
 
 
 def ask_claude(

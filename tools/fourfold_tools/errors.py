@@ -20,6 +20,9 @@ Code = Literal[
 ]
 
 
+MOST_FAULTS = 40  # lines of a refusal; whoever sends ten thousand wrong steps learns no more from the others
+
+
 class FourfoldError(Exception):
     """The root: a failure with a stable code and a message for the agent that reads the answer."""
 
@@ -50,7 +53,15 @@ class InvalidRequest(FourfoldError):
 
     def __init__(self, faults: Sequence[Fault] | str) -> None:
         self.faults = (Fault("", faults),) if isinstance(faults, str) else tuple(faults)
-        super().__init__("\n".join(map(str, self.faults)))
+        super().__init__(told(self.faults))
+
+
+def told(faults: Sequence[Fault]) -> str:
+    """One line per fault; of a great many the first, and how many more there are."""
+    rows = [str(fault) for fault in faults[:MOST_FAULTS]]
+    if len(faults) > MOST_FAULTS:
+        rows.append(f"… and {len(faults) - MOST_FAULTS:,} more faults")
+    return "\n".join(rows)
 
 
 class NotFound(FourfoldError):

@@ -19,7 +19,7 @@ from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Work
-from fourfold_tools.handoffs.write import new_id, write_handoff
+from fourfold_tools.handoffs.write import HandoffUnwritten, new_id, write_handoff
 from fourfold_tools.hook import approved_steps
 from fourfold_tools.mathver.report import MathVer
 from fourfold_tools.model.output import Json
@@ -147,14 +147,25 @@ class Execution:
         """Above 95 %: the work is kept as a run that never started, and handed over; one line says where."""
         journal = self._rest.journal or await self._begin()
         await journal.close("cancelled", {"refused": "context", "context": self._usage.data()})
-        name = new_id()
-        await write_handoff(self._runtime, self._usage, name)
+        name, refused = new_id(), f"context: {self._usage.text()}: no new work above 95 %"
+        told = self._usage.announcement
+        if problem := await self._write_handoff(name):
+            line = f"{refused}; {problem}; this batch is kept as run {journal.run}; say force: true to run it"
+            return Reply(blocks=(line, *([told.line()] if told else [])), all_ok=False)
         line = (
-            f"context: {self._usage.text()}: no new work above 95 %; handoff {name} is written and holds this "
+            f"{refused}; handoff {name} is written and holds this "
             f"batch as run {journal.run}; load it in a new conversation, or say force: true"
         )
-        signals = [_handed_over(told, name).line()] if (told := self._usage.announcement) else []
+        signals = [_handed_over(told, name).line()] if told else []
         return Reply(blocks=(line, *signals), all_ok=False)
+
+    async def _write_handoff(self, name: str) -> str | None:
+        """Write it; a sentence when the disk did not take it, because a run's results must not be lost with it."""
+        try:
+            await write_handoff(self._runtime, self._usage, name)
+        except HandoffUnwritten as exc:
+            return exc.message
+        return None
 
     def _scheduler(self, journal: RunJournal) -> Scheduler:
         runtime, settings = self._runtime, self._runtime.settings
@@ -202,10 +213,9 @@ class Execution:
             answer = render_text(report, budget, spill)
         unwritten = await write_files((*answer.cuts, *self._alone))
         unstored = await journal.close("done", _stored(report, answer.tokens))
-        if self._handoff is not None:
-            await write_handoff(self._runtime, self._usage, self._handoff)
+        unwritten_handoff = None if self._handoff is None else await self._write_handoff(self._handoff)
         await self._runtime.timings.learn(self._prepared.steps, report.results)
-        late = [_store_signal(problem) for problem in (unwritten, unstored) if problem]
+        late = [_store_signal(problem) for problem in (unwritten, unstored, unwritten_handoff) if problem]
         blocks = (*answer.blocks, *(signal.line() for signal in late)) if answer.blocks else ()
         if structured is not None:
             structured["signals"] += [signal.data() for signal in late]
@@ -218,7 +228,7 @@ class Execution:
         finished = Finished(
             run=journal.run,
             prepared=self._prepared,
-            results=scheduler.ledger.ordered(),
+            results=self._ran_now(scheduler),
             wall_s=scheduler.wall_s(),
             width=scheduler.width,
             began=self._began,
@@ -246,7 +256,7 @@ class Execution:
 
     def _unverified(self, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
         """Invariants and bounds only."""
-        results = scheduler.ledger.ordered()
+        results = self._ran_now(scheduler)
         record = record_of_run(
             self._prepared,
             results,
@@ -256,6 +266,10 @@ class Execution:
             hashes=False,
         )
         return self._priced(judge(replace(record, server_cpu_s=self._cpu_s or None), Arms(), 0), results)
+
+    def _ran_now(self, scheduler: Scheduler) -> list[StepResult]:
+        """The results of this execution; of a resumed run not those that it found, which ran on another clock."""
+        return [r for r in scheduler.ledger.ordered() if r.index not in self._rest.done]
 
     def _priced(self, found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivered], MathVer]:
         """The verification, ready to take in what the answer costs beside the call itself."""

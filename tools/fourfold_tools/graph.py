@@ -9,6 +9,7 @@ from typing import Literal
 from fourfold_tools.errors import Fault, InvalidRequest
 
 EdgeKind = Literal["needs", "reference", "conflict"]
+_MOST_NAMED = 20  # nodes of a cycle that its fault names
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +153,19 @@ def _cycle_faults(ids: Sequence[str], edges: Sequence[Edge], left: set[int]) -> 
         if not cycle or told & set(cycle):
             continue
         told.update(_reachable_both_ways(start, follow))
-        names = " -> ".join(ids[v] for v in [*cycle, start])
-        parts = [f"{ids[a]} before {ids[b]}: {follow[a][b]}" for a, b in zip(cycle, [*cycle[1:], start], strict=True)]
-        faults.append(Fault("", f"cycle {names} ({'; '.join(parts)})"))
+        names = _shortened([ids[v] for v in [*cycle, start]], "steps")
+        pairs = zip(cycle, [*cycle[1:], start], strict=True)
+        parts = _shortened([f"{ids[a]} before {ids[b]}: {follow[a][b]}" for a, b in pairs], "edges")
+        faults.append(Fault("", f"cycle {' -> '.join(names)} ({'; '.join(parts)})"))
     return faults
+
+
+def _shortened(items: list[str], kind: str) -> list[str]:
+    """The first and last items of a long list, with the number of those between."""
+    if len(items) <= _MOST_NAMED:
+        return items
+    head, tail = items[: _MOST_NAMED // 2], items[-_MOST_NAMED // 2 :]
+    return [*head, f"… {len(items) - _MOST_NAMED:,} more {kind} …", *tail]
 
 
 def _shortest_cycle(start: int, follow: dict[int, dict[int, str]]) -> list[int]:

@@ -33,6 +33,9 @@ async def rest_of(runtime: Runtime, run: str, *, retry_unknown: bool) -> Rest:
     done = {r.index: r for r in record_of(stored, steps) if r.state in {"ok", "failed", "timed_out", "unknown"}}
     if retry_unknown:
         done = {key: result for key, result in done.items() if result.state != "unknown"}
+    for result in done.values():
+        if result.state == "unknown":  # so far only its start is written
+            journal.ended(result)
     return Rest(steps, done, journal)
 
 
@@ -44,12 +47,16 @@ def stored_steps(stored: StoredRun) -> tuple[AnyStep, ...]:
 def record_of(stored: StoredRun, steps: tuple[AnyStep, ...]) -> list[StepResult]:
     """Every step of a run that broke off: what is written, `unknown` and `not_started` for the others.
 
-    A step that may be repeated and was cut off has not happened: it is `not_started`.
+    A step that may be repeated and was cut off has not happened: it is `not_started`, as is what a cancellation
+    kept from starting. Nobody knows how many sub-steps a crashed run still had: their step is `not_started` too.
     """
     results: dict[str, StepResult] = {}
     for result in stored.results:
-        cut = result.state == "cancelled"
-        results[result.id] = replace(result, state="unknown", code=None, message=_UNKNOWN) if cut else result
+        if result.state == "cancelled":
+            result = replace(result, state="unknown", code=None, message=_UNKNOWN)
+        elif stored.state == "cancelled" and result.state == "skipped" and result.code == "cancelled":
+            result = replace(result, state="not_started", code=None, message="")
+        results[result.id] = result
     index = {step.id: i for i, step in enumerate(steps)}
     for name in stored.intents - set(results):
         parent, _, sub = name.partition(".")
@@ -61,7 +68,8 @@ def record_of(stored: StoredRun, steps: tuple[AnyStep, ...]) -> list[StepResult]
     for name, result in results.items():
         if result.state == "unknown" and _repeatable(result, steps[result.index[0]]) and name not in stored.intents:
             results[name] = replace(result, state="not_started", message="")
-    told = {result.index[0] for result in results.values()}
+    subs = stored.state == "running"
+    told = {result.index[0] for result in results.values() if not (subs and result.index[1])}
     for step in steps:
         if index[step.id] not in told:
             results[step.id] = StepResult(step.id, step.op, "not_started", step.op, (index[step.id], 0))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic_core import PydanticCustomError
 
 from fourfold_tools.answer.words import seconds
 from fourfold_tools.caller import Reply
@@ -63,7 +64,7 @@ class VerifyRequest(BaseModel):
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
         if sum(value is not None for value in (self.run, self.runs, self.streams, self.measured)) != 1:
-            raise ValueError("give one of run, runs, streams, measured")
+            raise PydanticCustomError("one_subject", "expected exactly one of run, runs, streams, measured")
         return self
 
 

@@ -35,12 +35,13 @@ def changes(before: Iterable[FileState]) -> list[str]:
 
 
 def repository(cwd: str) -> tuple[str, list[str]]:
-    """(commit, changed files) of the repository around a folder; ("", []) outside one or without git."""
-    head = _git(cwd, "rev-parse", "--short=12", "HEAD")
-    if head is None:
+    """(commit, absolute paths of changed files) of the repository around a folder; ("", []) without one or git."""
+    told = _git(cwd, "rev-parse", "--show-toplevel", "--short=12", "HEAD")
+    if told is None:
         return "", []
-    status = _git(cwd, "status", "--porcelain", "--untracked-files=normal") or ""
-    return head.strip(), [line[3:] for line in status.splitlines()]
+    top, head = told.rstrip("\n").rsplit("\n", 1)
+    status = _git(cwd, "status", "--porcelain", "-z", "--untracked-files=normal", "--no-renames") or ""
+    return head, [os.path.join(top, entry[3:]) for entry in status.split("\0") if entry]
 
 
 def _git(cwd: str, *arguments: str) -> str | None:
@@ -52,7 +53,8 @@ def _git(cwd: str, *arguments: str) -> str | None:
             env=env,
             capture_output=True,
             text=True,
-            errors="surrogateescape",
+            encoding="utf-8",
+            errors="backslashreplace",
             timeout=_GIT_S,
             stdin=subprocess.DEVNULL,
             check=False,

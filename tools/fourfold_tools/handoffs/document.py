@@ -9,6 +9,8 @@ from fourfold_tools.model.output import Json
 
 MOST_TOKENS = 1_500
 _LEAST_ITEMS = 3  # of each list that always stay, so that no kind of fact disappears
+_LINE_CHARS = (400, 200, 100, 50)  # of one line, where even the fewest lines are too long
+_LEAST_GOAL = 200  # characters of the goal that always stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +90,56 @@ _LISTS = {
 
 
 def fitted(handoff: Handoff) -> Handoff:
-    """The handoff cut to MOST_TOKENS: the longest list loses its oldest entries first, then the goal its middle."""
+    """The handoff cut to MOST_TOKENS: long lines their ends, the longest list its oldest entries, the goal its middle.
+
+    Each is cut only as far as what comes before it in this order leaves no room.
+    """
+    handoff = _fewer_entries(_shorter_lines(handoff, _LINE_CHARS[0]))
+    for chars in _LINE_CHARS[1:]:
+        handoff = _shorter_lines(handoff, chars)
+    return _shorter_goal(handoff)
+
+
+def _shorter_lines(handoff: Handoff, chars: int) -> Handoff:
+    """Where the handoff is too long, its lines within so many characters."""
+    cut = {name: tuple(_clipped(item, chars) for item in getattr(handoff, name)) for name in _LISTS}
+    if _tokens(handoff) <= MOST_TOKENS or all(getattr(handoff, name) == items for name, items in cut.items()):
+        return handoff
+    told = dict.fromkeys((*handoff.left_out, "the ends of long lines"))
+    return replace(handoff, **cut, left_out=tuple(told))
+
+
+def _clipped(item: str, chars: int) -> str:
+    return item if len(item) <= chars else item[: chars - 1] + "…"
+
+
+def _fewer_entries(handoff: Handoff) -> Handoff:
     dropped: dict[str, int] = {}
+    start = handoff.left_out
     while _tokens(handoff) > MOST_TOKENS:
         name = max((*_LISTS, "files"), key=lambda n: len(getattr(handoff, n)))
         items = getattr(handoff, name)
         if len(items) <= _LEAST_ITEMS:
-            return _shorter_goal(handoff)
+            break
         keep = max(_LEAST_ITEMS, len(items) * 4 // 5)
         dropped[name] = dropped.get(name, 0) + len(items) - keep
-        told = tuple(f"{count} more {kind.replace('_', ' ')}" for kind, count in sorted(dropped.items()))
-        handoff = replace(handoff, **{name: items[:keep], "left_out": told})
+        told = (f"{count} more {kind.replace('_', ' ')}" for kind, count in sorted(dropped.items()))
+        handoff = replace(handoff, **{name: items[:keep], "left_out": (*start, *told)})
     return handoff
 
 
 def _shorter_goal(handoff: Handoff) -> Handoff:
-    over = _tokens(handoff) - MOST_TOKENS
-    room = max(200, len(handoff.goal) - 4 * over)
-    if len(handoff.goal) <= room:
-        return handoff
-    cut = f"{handoff.goal[: room * 3 // 4]} … {handoff.goal[-room // 4 :]}"
-    return replace(handoff, goal=cut, left_out=(*handoff.left_out, "part of the goal"))
+    goal = handoff.goal
+    room = len(goal)
+    while _tokens(handoff) > MOST_TOKENS and room > _LEAST_GOAL:
+        room = max(_LEAST_GOAL, room * 4 // 5)
+        cut = f"{goal[: room * 3 // 4]} … {goal[-room // 4 :]}"
+        told = dict.fromkeys((*handoff.left_out, "part of the goal"))
+        handoff = replace(handoff, goal=cut, left_out=tuple(told))
+    return handoff
 
 
 def _tokens(handoff: Handoff) -> int:
-
     return max(
         estimate(json.dumps(handoff.data(), ensure_ascii=False), "data"), estimate(handoff.markdown(), "prose")
     )

@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from fourfold_tools.context.goal import first_user_message
 from fourfold_tools.context.usage import Usage
-from fourfold_tools.errors import Contention
+from fourfold_tools.errors import Contention, FourfoldError
 from fourfold_tools.handoffs.disk import repository, state_of
 from fourfold_tools.handoffs.document import FileState, Handoff, fitted
 from fourfold_tools.model.result import StepResult
@@ -33,6 +33,10 @@ _FILES = 60  # files whose state is kept
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
+class HandoffUnwritten(FourfoldError):
+    """The disk did not take the handoff; what it would have held stays in the store."""
+
+
 def new_id() -> str:
     """An id that no handoff has, as good as certainly."""
     return "h-" + "".join(secrets.choice(_ALPHABET) for _ in range(4))
@@ -42,6 +46,9 @@ async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     """Gather what the store knows of the caller's conversation and write it as JSON and Markdown.
 
     Without a known conversation the runs of this folder stand for it.
+
+    Raises:
+        HandoffUnwritten: the disk is full, or the state folder cannot be written.
     """
     conversation = usage.conversation.key if usage.conversation else ""
     goal: str | None = None
@@ -53,7 +60,11 @@ async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     if plans:
         goal = plans[0].goal
     handoff = await anyio.to_thread.run_sync(partial(_gather, runtime, name, conversation, goal or "", runs, plans))
-    await anyio.to_thread.run_sync(partial(_save, runtime.state / "handoffs", handoff))
+    try:
+        await anyio.to_thread.run_sync(partial(_save, runtime.state / "handoffs", handoff))
+    except OSError as exc:
+        problem = f"handoff {name} could not be written to {runtime.state / 'handoffs'}: {exc.strerror or exc}"
+        raise HandoffUnwritten(problem) from exc
     with suppress(StoreBusy):
         await runtime.database.use(partial(_note, handoff=handoff, folder=runtime.state / "handoffs"))
     return handoff
@@ -171,7 +182,7 @@ def _save(folder: Path, handoff: Handoff) -> None:
     for suffix, text in texts.items():
         target = folder / f"{handoff.id}.{suffix}"
         beside = target.with_name(f".{target.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
         beside.replace(target)
 
 
