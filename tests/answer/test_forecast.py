@@ -28,7 +28,7 @@ W = frozenset({"/w/a"})
 def foretell(steps: list[AnyStep], weights: list[float] | None = None, width: int = 4) -> tuple[str, dict[str, Json]]:
     ready = prepare(steps, effects_of, barrier=False, max_steps=100)
     used = weights or [1.0] * len(steps)
-    return forecast(ready.steps, ready.effects, ready.graph, used, width, USAGE)
+    return forecast(ready.steps, ready.effects, ready.graph, used, width, USAGE, 12_500)
 
 
 GREP = GrepStep(op="grep", pattern="x")

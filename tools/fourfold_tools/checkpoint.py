@@ -7,7 +7,7 @@ import anyio.to_thread
 from fourfold_tools.caller import NOBODY, Caller, Reply
 from fourfold_tools.context.signals import Signal
 from fourfold_tools.deployment.answer import checkpoint_text, fit, size
-from fourfold_tools.handoffs.write import new_id, write_handoff
+from fourfold_tools.handoffs.write import HandoffUnwritten, new_id, write_handoff
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import CheckpointRequest
 from fourfold_tools.runtime import Runtime
@@ -29,9 +29,12 @@ async def checkpoint(runtime: Runtime, request: CheckpointRequest, caller: Calle
         partial(course, runtime, request.plan, step, usage), limiter=runtime.outputs
     )
     if not usage.allow(1).new_work and not step.progress.complete:
-        written = await write_handoff(runtime, usage, new_id())
         reason = f"{usage.text()}: no new work above 95 %"
-        data["signals"].append(Signal("handoff", "handoff", reason, f"handoff {written.id} is written").data())
+        try:
+            action = f"handoff {(await write_handoff(runtime, usage, new_id())).id} is written"
+        except HandoffUnwritten as exc:  # what the agents finished is taken all the same
+            action = exc.message
+        data["signals"].append(Signal("handoff", "handoff", reason, action).data())
     text = checkpoint_text(step.plan, request.plan, step.progress, data)
     if not whole:
         data = _within(data, runtime.settings.plan.most_chars - len(text), f"fourfold://plans/{request.plan}")

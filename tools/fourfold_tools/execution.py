@@ -30,6 +30,7 @@ from fourfold_tools.prepare import Prepared
 from fourfold_tools.progress import Progress
 from fourfold_tools.resume import Rest
 from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.database import StoreBusy
 from fourfold_tools.store.runs import RunJournal
 from fourfold_tools.verification.live import Finished, verify_live
 from fourfold_tools.verification.load import LoadLog
@@ -165,6 +166,8 @@ class Execution:
             await write_handoff(self._runtime, self._usage, name)
         except HandoffUnwritten as exc:
             return exc.message
+        except StoreBusy as exc:
+            return f"handoff {name} is not written: {exc}"
         return None
 
     def _scheduler(self, journal: RunJournal) -> Scheduler:

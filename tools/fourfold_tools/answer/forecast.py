@@ -1,8 +1,11 @@
 """The forecast: what a batch would do, before it does it (`dry_run`). Pure."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from fourfold_tools.answer.words import seconds
+from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.graph import Graph
 from fourfold_tools.model.effects import Effects
@@ -10,7 +13,11 @@ from fourfold_tools.model.output import Json
 from fourfold_tools.model.request import AnyStep, references
 
 _TOKENS = {"read": 1_500, "grep": 800, "glob": 300, "bash": 600, "fetch": 2_500}  # a usual answer, by op (judgement)
+_LEFT_OUT_TOKENS = 40  # the line, or the entry, that counts what did not fit
+_LEAST_GAIN = 1.05  # of the work over its longest chain, below which side by side is not worth a word
+_MOST_NAMED = 20  # steps of the critical path that its line names
 _HEAD_TOKENS = 350  # head line, headers' share and verification lines
+T = TypeVar("T")
 
 
 def forecast(
@@ -20,8 +27,9 @@ def forecast(
     weights: Sequence[float],
     width: int,
     usage: Usage,
+    budget: int,
 ) -> tuple[str, dict[str, Json]]:
-    """The analysis as text and as JSON.
+    """The analysis as text and as JSON, each within `budget` tokens; what does not fit is counted.
 
     weights: expected seconds of each step (history, else its op's prior). The time lies between Brent's lower
     bound max(T1 / p, T_inf) and Graham's upper bound T1 / p + (1 - 1 / p) T_inf; nothing here is measured.
@@ -48,7 +56,37 @@ def forecast(
         "worth_batching": worth,
         "reason": why,
     }
-    return _text(data, after), data
+    return _text(data, after, budget), _within(data, budget)
+
+
+def _within(data: dict[str, Json], budget: int) -> dict[str, Json]:
+    """The data with as many steps, then edges, then nodes of the critical path as fit."""
+    out, left_out = dict(data), dict[str, int]()
+    lists = ("critical_path", "steps", "edges")
+    if _cost(data) <= budget:
+        return out
+    room = budget - _cost({**data, **{name: [] for name in lists}}) - _LEFT_OUT_TOKENS
+    for name in lists:
+        kept = _first_that_fit(data[name], room // 2, _cost)
+        room -= _cost(kept)
+        out[name] = kept
+        if len(kept) < len(data[name]):
+            left_out[name] = len(data[name]) - len(kept)
+    return {**out, "left_out": left_out}
+
+
+def _cost(value: Json) -> int:
+    return estimate(json.dumps(value, ensure_ascii=False), "data")
+
+
+def _first_that_fit(items: Sequence[T], room: int, cost: Callable[[T], int]) -> list[T]:
+    kept: list[T] = []
+    for item in items:
+        room -= cost(item) + 1
+        if room < 0:
+            break
+        kept.append(item)
+    return kept
 
 
 def _step(step: AnyStep, effects: Effects, weight: float) -> dict[str, Json]:
@@ -67,23 +105,37 @@ def _step(step: AnyStep, effects: Effects, weight: float) -> dict[str, Json]:
 def _worth(steps: Sequence[AnyStep], work: float, span: float) -> tuple[bool, str]:
     if len(steps) < 2:
         return False, "one step alone: the client's own tool costs fewer tokens"
-    if work / span < 1.05:
-        return False, "a pure chain: nothing can run side by side (one call still saves model turns)"
+    if work / span < _LEAST_GAIN:
+        return False, "one chain takes nearly all the time: running side by side gains little (one call saves turns)"
     return True, f"{len(steps)} steps, at most {work / span:.1f} of them side by side on average"
 
 
-def _text(data: dict[str, Json], after: Usage) -> str:
+def _text(data: dict[str, Json], after: Usage, budget: int) -> str:
     predicted = data["predicted"]
+    path = data["critical_path"]
+    if len(path) > _MOST_NAMED:
+        path = [*path[: _MOST_NAMED // 2], f"… {len(path) - _MOST_NAMED:,} more …", *path[-_MOST_NAMED // 2 :]]
     rows = [
         f"dry run · {len(data['steps'])} steps · nothing was run",
         f"worth batching: {'yes' if data['worth_batching'] else 'no'} ({data['reason']})",
         f"predicted: {seconds(predicted['lower_s'])} to {seconds(predicted['upper_s'])} at width {data['width']}, "
         f"{seconds(predicted['work_s'])} one by one (expected durations, not measured)",
-        f"critical path: {' -> '.join(data['critical_path'])}",
+        f"critical path: {' -> '.join(path)}",
         f"predicted tokens: {data['predicted_tokens']} · after it {after.text()} · level {after.level}",
     ]
-    rows += [f"{e['before']} -> {e['after']} · {e['kind']} · {e['reason']}" for e in data["edges"]]
+    room = budget - estimate("\n".join(rows), "data") - _LEFT_OUT_TOKENS
+    edges = [f"{e['before']} -> {e['after']} · {e['kind']} · {e['reason']}" for e in data["edges"]]
     unknown = [f"{s['id']} ({s['why']})" if s["why"] else s["id"] for s in data["steps"] if s["effects"] == "unknown"]
+    names = _first_that_fit(unknown, room // 2, _tokens)
+    kept = _first_that_fit(edges, room - sum(map(_tokens, names)), _tokens)
+    rows += kept
+    if len(kept) < len(edges):
+        rows.append(f"… {len(kept):,} of {len(edges):,} edges shown; a larger max_tokens shows more")
     if unknown:
-        rows.append(f"effects unknown, ordered by needs and references alone: {', '.join(unknown)}")
+        more = f" and {len(unknown) - len(names):,} more" if len(names) < len(unknown) else ""
+        rows.append(f"effects unknown, ordered by needs and references alone: {', '.join(names)}{more}")
     return "\n".join(rows)
+
+
+def _tokens(row: str) -> int:
+    return estimate(row, "data") + 1

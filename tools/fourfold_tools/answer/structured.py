@@ -68,7 +68,9 @@ def render_json(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
         cuts += [rest] if rest else []
     used = _cost({**frame, **folded, "steps": steps})
     bodies = sum(_cost(entry["output"]) for entry in steps if entry["output"] is not None)
-    last = _small_frame(report, Delivered(used, bodies, max(0, sum(costs) - bodies)), budget)
+    # The object beyond its lines is the cost of verifying, not of what the results cost.
+    aside = _cost(frame["mathver"]) - _cost({"lines": frame["mathver"]["lines"]})
+    last = _small_frame(report, Delivered(used - aside, bodies, max(0, sum(costs) - bodies)), budget)
     frame["mathver"] = last["mathver"]
     return {**frame, **folded, "steps": steps}, Answer((), images_of(results), tuple(cuts), used)
 
