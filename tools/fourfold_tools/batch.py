@@ -27,11 +27,12 @@ async def batch(
         NotFound: a run to resume that is not in the store.
     """
     budget = _budget(runtime, request)
-    width = min(request.max_parallel or runtime.settings.limits.max_parallel, runtime.settings.limits.most_parallel)
     _check_sources(request)
     rest = Rest(tuple(request.steps or ()))
     if request.resume is not None:
         rest = await rest_of(runtime, request.resume, retry_unknown=request.retry_unknown)
+        request = request.model_copy(update={k: v for k, v in rest.rules.items() if k not in request.model_fields_set})
+    width = min(request.max_parallel or runtime.settings.limits.max_parallel, runtime.settings.limits.most_parallel)
     prepared = prepare(
         rest.steps,
         runtime.effects_of,

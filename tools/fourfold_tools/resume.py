@@ -9,16 +9,21 @@ from fourfold_tools.model.result import StepResult
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.runs import RunJournal, StoredRun
 
+_RULES = {"unknown", "on_error", "max_parallel"}
 _UNKNOWN = "started before the run broke off and never confirmed; retry_unknown runs it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """The steps of a run and what of them is behind it already, by (step, sub-step)."""
+    """The steps of a run and what of them is behind it already, by (step, sub-step).
+
+    rules: what the run was told about order and errors, by the names of the request; it holds unless told anew.
+    """
 
     steps: tuple[AnyStep, ...]
     done: Mapping[tuple[int, int], StepResult] = field(default_factory=dict[tuple[int, int], StepResult])
     journal: RunJournal | None = None
+    rules: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 async def rest_of(runtime: Runtime, run: str, *, retry_unknown: bool) -> Rest:
@@ -36,7 +41,12 @@ async def rest_of(runtime: Runtime, run: str, *, retry_unknown: bool) -> Rest:
     for result in done.values():
         if result.state == "unknown":  # so far only its start is written
             journal.ended(result)
-    return Rest(steps, done, journal)
+    return Rest(steps, done, journal, _rules(stored))
+
+
+def _rules(stored: StoredRun) -> dict[str, object]:
+    told: dict[str, object] = json.loads(stored.request)
+    return {name: told[name] for name in _RULES if name in told}
 
 
 def stored_steps(stored: StoredRun) -> tuple[AnyStep, ...]:

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterable
-from fnmatch import fnmatch
+
+from fourfold_tools.model.effects import overlap
 
 _MOST_ENTRIES = 200_000  # of one look; a tree larger than that is not vouched for
+_TICK_S = 0.01  # the clock that stamps files may be this far behind
 _WILD = frozenset("*?[{")
 
 
@@ -14,7 +16,7 @@ def changed_since(patterns: Iterable[str], moment: float) -> bool:
     A folder's own time tells of entries that were made, renamed or removed in it. What cannot be looked at within
     the bound counts as changed, so a pair is never kept on a guess.
     """
-    left = _MOST_ENTRIES
+    left, moment = _MOST_ENTRIES, moment - _TICK_S
     for pattern in patterns:
         base, deep = _base(pattern)
         left = _look(base, pattern if deep else None, moment, left)
@@ -54,14 +56,16 @@ def _look(path: str, pattern: str | None, moment: float, left: int) -> int:
                         return -1
                     if entry.is_dir(follow_symlinks=False) and entry.name != ".git":
                         stack.append(entry.path)
-        except OSError:
+        except PermissionError:  # what may not be listed was not read either
             continue
+        except OSError:
+            return -1
     return left
 
 
 def _newer(entry: os.DirEntry[str], pattern: str, moment: float) -> bool:
     folder = entry.is_dir(follow_symlinks=False)
-    if not folder and not pattern.endswith("**") and not fnmatch(entry.path, pattern.replace("**/", "*")):
+    if not folder and not pattern.endswith("/**") and not overlap(pattern, entry.path):
         return False
     status = entry.stat(follow_symlinks=False)
     return status.st_mtime >= moment or status.st_ctime >= moment

@@ -4,9 +4,11 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 
 import anyio
+import anyio.to_thread
 
 from fourfold_tools.mathver.records import Load, Method, Pair, RunRecord, StepRecord
 from fourfold_tools.mathver.sampling import choose
@@ -93,6 +95,7 @@ async def run_alone(
                     if alone is not None:
                         passed[name] = alone
         tasks.cancel_scope.cancel()
+    changed = await anyio.to_thread.run_sync(partial(_changed, [results[name] for name in first], began))
     order = {name: place for place, name in enumerate(chosen)}
     known = {step.id: step for step in record.steps}
     pairs = [
@@ -102,7 +105,7 @@ async def run_alone(
             first[name],
             second.get(name),
             order[name],
-            _inputs_changed(results[name], began),
+            name in changed,
         )
         for name in chosen
         if name in first
@@ -133,6 +136,7 @@ async def _once(runtime: Runtime, name: str, step: AnyStep, result: StepResult) 
     outcomes: Sequence[Outcome] = ()
     with anyio.move_on_after(timeout):
         outcomes = await runtime.ops[step.op].run([call])
+    spill.unlink(missing_ok=True)
     if not outcomes:
         return None
     [outcome] = outcomes
@@ -172,5 +176,10 @@ def _pair(
     )
 
 
-def _inputs_changed(result: StepResult, began: float) -> bool:
-    return result.effects is not None and changed_since(result.effects.reads, began)
+def _changed(results: Sequence[StepResult], began: float) -> set[str]:
+    """The ids of those whose inputs are newer than the run; steps that read the same are looked after once."""
+    looked: dict[frozenset[str], bool] = {}
+    for result in results:
+        if result.effects is not None and result.effects.reads not in looked:
+            looked[result.effects.reads] = changed_since(result.effects.reads, began)
+    return {r.id for r in results if r.effects is not None and looked[r.effects.reads]}
