@@ -233,3 +233,15 @@ async def test_thousands_of_steps_never_make_more_tasks_than_the_width() -> None
     results = await scheduler(fakes.work_of([fakes.bash("ok")] * 2_000, op=op, width=8)).run()
     assert len(results) == 2_000
     assert 1 <= most <= 8
+
+
+@pytest.mark.parametrize(
+    ("more", "attempts"),
+    [({"idempotent": True, "retries": 3}, 4), ({"idempotent": True}, 1), ({"retries": 3}, 1)],
+)
+async def test_a_failing_command_is_tried_again_only_where_the_caller_asks_for_it(
+    more: dict[str, object], attempts: int
+) -> None:
+    op = fakes.FakeOp(read_only=False)
+    [result] = await scheduler(fakes.work_of([fakes.bash("fail", **more)], op=op)).run()
+    assert result.attempts == attempts

@@ -69,9 +69,10 @@ def test_a_write_that_breaks_leaves_the_old_file(tmp_path: Path, monkeypatch: py
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
-        patched.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
         write._save(tmp_path, Handoff("h-abcd", "now", "", "/w", "second"))
+    monkeypatch.undo()
     assert json.loads((tmp_path / "h-abcd.json").read_text(encoding="utf-8"))["goal"] == "first"
 
 

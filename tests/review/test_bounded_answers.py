@@ -71,3 +71,12 @@ def test_a_verification_of_nothing_is_refused_in_words() -> None:
         VerifyRequest.model_validate({})
     [fault] = faults_of(caught.value, "")
     assert str(fault).startswith("expected exactly one of run, runs, streams, measured, got")
+
+
+def test_the_faults_of_ten_thousand_wrong_steps_are_found_one_by_one() -> None:
+    """Each was held against each other: eight seconds, in which the server answered nobody."""
+    with pytest.raises(ValidationError) as caught:
+        BatchRequest.model_validate({"steps": [{"op": "read", "path": [1]}] * 10_000})
+    faults = faults_of(caught.value, "")
+    assert len(faults) == 10_000
+    assert faults[-1].where == "steps[9999].path[0]"

@@ -31,7 +31,8 @@ async def batch(
     rest = Rest(tuple(request.steps or ()))
     if request.resume is not None:
         rest = await rest_of(runtime, request.resume, retry_unknown=request.retry_unknown)
-        request = request.model_copy(update={k: v for k, v in rest.rules.items() if k not in request.model_fields_set})
+        rules = {name: rule for name, rule in rest.rules.items() if name not in request.model_fields_set}
+        request = request.model_copy(update=rules)
     width = min(request.max_parallel or runtime.settings.limits.max_parallel, runtime.settings.limits.most_parallel)
     prepared = prepare(
         rest.steps,

@@ -15,7 +15,6 @@ from fourfold_tools.answer.text import Cut, render_text
 from fourfold_tools.answer.title import title
 from fourfold_tools.caller import Caller, Reply, Report
 from fourfold_tools.context.signals import Signal
-from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Work
@@ -71,7 +70,6 @@ class Execution:
         self._signals: list[Signal] = []
         self._began = time.time()
         self._cpu_s = 0.0
-        self._asked_tokens = 0
 
     async def run(self, report: Report, on_change: Callable[[Scheduler], None]) -> Reply:
         """Run it; when cancelled, what had finished is in the store before the cancellation goes on."""
@@ -140,7 +138,6 @@ class Execution:
         ]
         options = self._request.model_dump(mode="json", exclude={"steps", "resume"}, exclude_unset=True)
         text = json.dumps({**options, "steps": steps}, ensure_ascii=False)
-        self._asked_tokens = estimate(text, "data")
         cwd, conversation = self._runtime.workspace.cwd, self._usage.conversation
         return await self._runtime.runs.begin(text, cwd, len(steps), conversation.key if conversation else "")
 
@@ -275,12 +272,11 @@ class Execution:
         return [r for r in scheduler.ledger.ordered() if r.index not in self._rest.done]
 
     def _priced(self, found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivered], MathVer]:
-        """The verification, ready to take in what the answer costs beside the call itself."""
+        """The verification, ready to take in what the answer costs; arguments are the same for separate calls."""
         ok = sum(r.state == "ok" for r in results)
         calls = sum(r.started_s is not None for r in results)
         overhead = self._runtime.settings.context.call_overhead_tokens
-        asked = self._asked_tokens
-        return lambda cost: with_tokens(found, ok, cost.tokens + asked, cost.bodies, calls, cost.cut, overhead)
+        return lambda cost: with_tokens(found, ok, cost.tokens, cost.bodies, calls, cost.cut, overhead)
 
     def _report(
         self, journal: RunJournal, scheduler: Scheduler, verdict: Callable[[Delivered], MathVer]
@@ -292,8 +288,10 @@ class Execution:
         for key in scheduler.narrowed:
             reason = "steps failed for want of shared things"
             signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))
-        if self._runtime.database.fault:
-            signals.append(_store_signal(self._runtime.database.fault))
+        fault = self._runtime.database.fault
+        if fault and fault != self._runtime.told_fault:  # once, and in `status` as long as it lasts
+            self._runtime.told_fault = fault
+            signals.append(_store_signal(fault))
         return RunReport(
             run=journal.run,
             step_count=len(self._prepared.steps),

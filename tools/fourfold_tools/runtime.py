@@ -62,6 +62,7 @@ class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
     alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
+    told_fault: the store's fault that an answer has named.
     outputs: the one thread that hashes what tasks have written.
     stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
     """
@@ -85,6 +86,7 @@ class Runtime:
     alone: anyio.Lock = field(default_factory=anyio.Lock)
     outputs: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     last_percent: float | None = None
+    told_fault: str | None = None
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     active: dict[str, object] = field(default_factory=dict[str, object])
 

@@ -358,6 +358,8 @@ class Scheduler:
             self._note_contention(unit.keys[0])
         if self._stopped is not None or not _repeatable(unit):
             return False
+        if _asks_for_retries(unit) and failure.code in {"exit_status", "timed_out"}:
+            failure = replace(failure, retryable=True)
         rule = self._work.retry if unit.step.retries is None else replace(self._work.retry, retries=unit.step.retries)
         now = self.now_s()
         wait = rule.wait_s(failure, unit.attempts, now - (unit.first_s or now), self._chance())
@@ -416,6 +418,11 @@ class Scheduler:
         if unit.claim is not None:
             self._locks.drop(unit.claim)
             unit.claim = None
+
+
+def _asks_for_retries(unit: Unit) -> bool:
+    """Whether the caller said that this command may be repeated and how often: then a failure is tried again."""
+    return isinstance(unit.step, BashStep) and unit.step.idempotent and bool(unit.step.retries)
 
 
 def _repeatable(unit: Unit) -> bool:

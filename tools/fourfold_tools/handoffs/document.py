@@ -90,7 +90,7 @@ _LISTS = {
 
 
 def fitted(handoff: Handoff) -> Handoff:
-    """The handoff cut to MOST_TOKENS: long lines their ends, the longest list its oldest entries, the goal its middle.
+    """The handoff cut to MOST_TOKENS: lines lose their ends, lists their oldest entries, the goal its middle.
 
     Each is cut only as far as what comes before it in this order leaves no room.
     """
@@ -102,7 +102,7 @@ def fitted(handoff: Handoff) -> Handoff:
 
 def _shorter_lines(handoff: Handoff, chars: int) -> Handoff:
     """Where the handoff is too long, its lines within so many characters."""
-    cut = {name: tuple(_clipped(item, chars) for item in getattr(handoff, name)) for name in _LISTS}
+    cut: dict[str, Any] = {name: tuple(_clipped(x, chars) for x in getattr(handoff, name)) for name in _LISTS}
     if _tokens(handoff) <= MOST_TOKENS or all(getattr(handoff, name) == items for name, items in cut.items()):
         return handoff
     told = dict.fromkeys((*handoff.left_out, "the ends of long lines"))

@@ -106,7 +106,7 @@ class Load:
 class Tokens:
     """What the answer cost the caller's context, and what it takes to price the same work as separate calls.
 
-    delivered: tokens of this call and its whole answer.
+    delivered: tokens of the whole answer; the arguments of the work are the same on both sides and in neither.
     bodies: tokens of the results inside it, as delivered; what was cut is not in it and so is never saved.
     calls: separate calls of the client's own tools that give the same results.
     call_overhead: tokens of one such call beside its result (arguments, wrappers); None when nobody measured it.

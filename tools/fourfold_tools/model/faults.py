@@ -44,13 +44,13 @@ def faults_of(error: ValidationError, root: str) -> list[Fault]:
         if key not in best or score > best[key][0]:
             best[key] = (score, fault)
     faults = [fault for _, fault in best.values()]
-    return [f for f in faults if not _swallowed(f, faults)]
+    inside = {outer for fault in faults for outer in _around(fault.where)}
+    return [fault for fault in faults if fault.where not in inside]
 
 
-def _swallowed(fault: Fault, faults: list[Fault]) -> bool:
-    """A complaint about an argument as a whole, where another names what is wrong inside it."""
-    inside = (fault.where + ".", fault.where + "[")
-    return bool(fault.where) and any(other.where.startswith(inside) for other in faults)
+def _around(where: str) -> list[str]:
+    """The arguments that an argument lies in: a complaint about one of them as a whole says less than one inside."""
+    return [where[:i] for i, sign in enumerate(where) if sign in ".[" and i]
 
 
 def _where(loc: tuple[int | str, ...], root: str) -> str:

@@ -209,8 +209,8 @@ def _result(launch: _Launch, code: int, capture: Capture) -> BashOutput | Failur
 
 
 def _out_of_time(call: Call, capture: Capture) -> Failure:
-    first = f"Exit code {_TIMED_OUT}\nCommand timed out after {call.timeout_s:g}s"
-    return Failure("timed_out", f"timed out after {call.timeout_s:g} s", _output(capture, first, _TIMED_OUT))
+    first = f"Exit code {_TIMED_OUT}\nCommand timed out after {call.timeout_s:.4g}s"
+    return Failure("timed_out", f"timed out after {call.timeout_s:.4g} s", _output(capture, first, _TIMED_OUT))
 
 
 def _output(capture: Capture, first: str, code: int | None) -> BashOutput:

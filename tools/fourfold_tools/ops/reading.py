@@ -178,7 +178,18 @@ def _shown(
         notes = [_EMPTY if empty else _BEYOND.format(offset=request.offset, lines=total)]
         lines, total = 0, 0 if empty else total
     joined = "; ".join(filter(None, notes))
+    if source is not None and not _sayable(source):
+        source = None
     return ReadOutput(request.path, text.text, request.first, lines, total, joined, numbered, source=source)
+
+
+def _sayable(path: str) -> bool:
+    """Whether a path can stand in an answer as it is; a name that is not UTF-8 cannot."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _without_mark(request: Request, window: Window) -> bytes:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -25,8 +26,15 @@ class Workspace:
         self._prefixes = tuple(r.rstrip("/") + "/" for r in self.roots)
 
     def absolute(self, path: str) -> str:
-        """The path from the workspace's folder, with `~`, `.` and `..` worked out; no link is followed."""
-        return _absolute(self.cwd, path)
+        """The path from the workspace's folder, with `~`, `.` and `..` worked out; no link is followed.
+
+        A name that is not UTF-8 is taken as it is shown, with `\\xNN` for a byte, where no file has that very name.
+        """
+        found = _absolute(self.cwd, path)
+        if "\\x" in path and not os.path.lexists(found):
+            raw = _absolute(self.cwd, _unescaped(path))
+            return raw if os.path.lexists(raw) else found
+        return found
 
     def relative(self, path: str) -> str:
         """How the client shows a path: from the workspace's folder where it lies in it, else absolute."""
@@ -110,6 +118,12 @@ def _absolute(cwd: str, path: str) -> str:
     if "\0" in path:
         raise NotFound("a path cannot hold a NUL character")
     return os.path.normpath(os.path.join(cwd, os.path.expanduser(path)))
+
+
+def _unescaped(path: str) -> str:
+    """The name that is shown as `path`: each `\\xNN` is one byte of it."""
+    raw = re.sub(rb"\\x([0-9a-f]{2})", lambda m: bytes([int(m[1], 16)]), os.fsencode(path))
+    return os.fsdecode(raw)
 
 
 def _refuse_special(status: os.stat_result, path: str) -> None:

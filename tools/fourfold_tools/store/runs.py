@@ -1,6 +1,7 @@
 """Runs in the store: written while they run, read back whole, resumed after a crash."""
 
 import json
+import os
 import secrets
 import sqlite3
 import time
@@ -12,8 +13,10 @@ from typing import Any, Literal
 
 import anyio
 from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from fourfold_tools.errors import InvalidRequest, NotFound
+from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import AnyOutput, BashOutput, FetchOutput, GlobOutput, GrepOutput, ReadOutput
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.store.database import Database, StoreBusy
@@ -252,10 +255,24 @@ def _output_adapter(op: str) -> TypeAdapter[Any]:
 
 def _freeze(result: StepResult) -> tuple[str, str | None]:
     """A result as two JSON texts, its output apart."""
-    head = _result_adapter().dump_json(replace(result, output=None), exclude_defaults=True).decode()
+    bare = replace(result, output=None)
+    try:
+        head = _result_adapter().dump_json(bare, exclude_defaults=True).decode()
+    except PydanticSerializationError:  # a name in its effects is not UTF-8
+        shown = replace(bare, effects=_shown(bare.effects) if bare.effects else None)
+        head = _result_adapter().dump_json(shown, exclude_defaults=True).decode()
     if result.output is None:
         return head, None
     return head, _output_adapter(result.op).dump_json(result.output).decode()
+
+
+def _shown(effects: Effects) -> Effects:
+    """The effects with each byte of a name that is not UTF-8 as `\\xNN`."""
+
+    def told(patterns: frozenset[str]) -> frozenset[str]:
+        return frozenset(os.fsencode(p).decode("utf-8", "backslashreplace") for p in patterns)
+
+    return replace(effects, reads=told(effects.reads), writes=told(effects.writes))
 
 
 def _thaw(head: str, output: str | None) -> StepResult:
