@@ -166,6 +166,8 @@ class Settings(_Section):
 # Keys that a project file may change only towards less. Numbers: smaller is tighter. All other keys of the
 # list are decided by _tighter.
 _PREFIX = "FOURFOLD_"
+# What less of would take something from the user: history kept for all projects.
+_USERS_OWN = {"store"}
 _WIDENING_LISTS = {("bash", "env_keep"), ("workspace", "extra")}
 
 
@@ -217,6 +219,8 @@ def _overlay(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source
 
 def _tighten(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source: str) -> None:
     for section, key, value in _entries(merged, layer, source):
+        if section in _USERS_OWN:
+            raise SettingsError(f"{source}: [{section}] is the user's own; a project cannot set it")
         if not _tighter(section, key, merged[section][key], value):
             raise SettingsError(f"{source}: {section}.{key} = {value!r} would loosen {merged[section][key]!r}")
         merged[section][key] = value

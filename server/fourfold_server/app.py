@@ -35,6 +35,7 @@ from fourfold_tools.model.request import BatchRequest, InspectRequest
 from fourfold_tools.plan import plan
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.status import StatusRequest, status
+from fourfold_tools.store.database import StoreBusy
 from fourfold_tools.verify import VerifyRequest, verify
 
 _log = logging.getLogger("fourfold.server")
@@ -65,6 +66,8 @@ async def _call_tool(ctx: Ctx, params: CallToolRequestParams) -> CallToolResult:
         return _refused(exc.message)
     except SettingsError as exc:
         return _refused(f"settings: {exc}")
+    except StoreBusy as exc:
+        return _refused(f"{exc}; try again in a moment")
     except Exception as exc:
         _log.exception("tool %s broke", params.name)
         return _refused(f"internal error ({type(exc).__name__}); the server's log on stderr has the details")

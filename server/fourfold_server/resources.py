@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp import MCPError
 from mcp.types import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -23,6 +24,7 @@ from fourfold_tools.errors import FourfoldError
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import whole_plan
+from fourfold_tools.store.database import StoreBusy
 from fourfold_tools.store.plans import Plans, StoredPlan
 from fourfold_tools.store.runs import StoredRun
 
@@ -80,6 +82,8 @@ async def read_resource(ctx: Ctx, params: ReadResourceRequestParams) -> ReadReso
         mime, text = await _read(runtime, uri)
     except FourfoldError as exc:
         raise MCPError(INVALID_PARAMS, exc.message, {"uri": uri}) from exc
+    except StoreBusy as exc:
+        raise MCPError(INTERNAL_ERROR, f"{exc}; try again in a moment", {"uri": uri}) from exc
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=mime, text=text)])
 
 
