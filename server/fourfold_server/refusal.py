@@ -50,5 +50,5 @@ def _problem(fault: ValueError) -> tuple[int, str]:
     if isinstance(fault, ValidationError):
         [first, *_] = fault.errors(include_url=False, include_input=False)
         if first["type"] == "json_invalid":
-            return PARSE_ERROR, f"not valid JSON: {first['ctx']['error']}"[:_MOST_CHARS]
+            return PARSE_ERROR, f"not valid JSON: {first.get('ctx', {}).get('error', '')}"[:_MOST_CHARS]
     return INVALID_REQUEST, "not a JSON-RPC request"
