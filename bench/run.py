@@ -163,18 +163,24 @@ def cases(root: Path, port: int, ours: Wire, sdk: Wire) -> list[Case]:
 
     return [
         Case(
-            "one trivial call, round trip",
+            "one trivial call (refused by validation)",
             "SDK's own server and transport",
             many(sdk, echo, 200),
             many(ours, refused, 200),
             0.5,
         ),
         Case(
-            "200 small calls, pipelined",
+            "200 such calls, pipelined",
             "SDK's own server and transport",
             pipelined(sdk, echo, 200),
             pipelined(ours, refused, 200),
             1 / 2.4,
+        ),
+        Case(
+            "inspect with one read",
+            "SDK's echo, as often",
+            many(sdk, echo, 50),
+            many(ours, ("inspect", {"steps": [{"op": "read", "path": str(files[0]), "limit": 3}]}), 50),
         ),
         Case(
             "200 reads, formatted",
