@@ -21,7 +21,7 @@ def search(home: Home, *sessions: str, most: int = 64) -> Search:
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("/work/my project.x_1", "-work-my-project-x-1"),
+        ("/srv/my project.x_1", "-srv-my-project-x-1"),
         ("/tmp/pröj😀x", "-tmp-pr-j--x"),
         ("C:\\Users\\me", "C--Users-me"),
     ],

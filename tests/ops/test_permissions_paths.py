@@ -16,7 +16,7 @@ RG = shutil.which("rg", path=os.path.dirname(sys.executable)) or shutil.which("r
 
 
 def patterns(specifier: str, *, allow: bool = False) -> tuple[PathPattern, ...]:
-    return path_patterns(specifier, anchor="/anchor", home="/home/me", cwds=("/work/proj",), allow=allow)
+    return path_patterns(specifier, anchor="/anchor", home="/home/me", cwds=("/srv/proj",), allow=allow)
 
 
 def meant(specifier: str, path: str, *, allow: bool = False) -> bool:
@@ -33,7 +33,7 @@ TABLE = [
     (".env", ".envrc", False),
     (".env", "x.env", False),
     (".env", "/elsewhere/.env", False),
-    (".env", "/work/.env", False),
+    (".env", "/srv/.env", False),
     ("**/.env", "a/b/.env", True),
     ("*.pem", "n/c.pem", True),
     ("*.pem", "c.pem.txt", False),
@@ -94,8 +94,8 @@ TABLE = [
     ("/rootsec/**", "rootsec/k", False),
     ("/rootsec", "/rootsec", False),
     # folders above, everything, nothing
-    ("../up.txt", "/work/up.txt", True),
-    ("../up.txt", "/work/n/up.txt", False),
+    ("../up.txt", "/srv/up.txt", True),
+    ("../up.txt", "/srv/n/up.txt", False),
     ("a/../b/c", "b/c", True),
     ("**", "any/file", True),
     ("./**", ".", True),
@@ -107,7 +107,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("specifier", "path", "expected"), TABLE)
 def test_a_refusing_pattern_means_these_paths(specifier: str, path: str, expected: bool) -> None:
-    assert meant(specifier, os.path.normpath(os.path.join("/work/proj", path))) is expected
+    assert meant(specifier, os.path.normpath(os.path.join("/srv/proj", path))) is expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_refusing_pattern_means_these_paths(specifier: str, path: str, expecte
     ],
 )
 def test_an_allowing_pattern_is_narrower(specifier: str, path: str, expected: bool) -> None:
-    assert meant(specifier, f"/work/proj/{path}", allow=True) is expected
+    assert meant(specifier, f"/srv/proj/{path}", allow=True) is expected
 
 
 def test_a_final_slash_means_folders_only(tmp_path: Path) -> None:
@@ -155,28 +155,28 @@ def test_a_pattern_through_a_link_also_means_the_real_place(tmp_path: Path) -> N
     ],
 )
 def test_a_folder_is_covered_when_nothing_in_it_is_left(specifier: str, folder: str, expected: bool) -> None:
-    path = os.path.normpath(f"/work/proj/{folder}")
+    path = os.path.normpath(f"/srv/proj/{folder}")
     assert any(p.covers(path) for p in patterns(specifier)) is expected
 
 
 @pytest.mark.parametrize(
     ("specifier", "root", "globs"),
     [
-        (".env", "/work/proj", {".env"}),
-        (".env", "/work/proj/sub", {".env"}),
-        (".env", "/work", {"/proj/**/.env"}),
+        (".env", "/srv/proj", {".env"}),
+        (".env", "/srv/proj/sub", {".env"}),
+        (".env", "/srv", {"/proj/**/.env"}),
         (".env", "/elsewhere", set[str]()),
-        ("secrets/**", "/work/proj/secrets/deep", {"**"}),
-        ("a/b/*.key", "/work/proj", {"/a/b/*.key"}),
-        ("a/b/*.key", "/work/proj/a", {"/b/*.key"}),
-        ("a/b/*.key", "/work/proj/c", set[str]()),
-        ("a/**/b.key", "/work/proj/a/x", {"/**/b.key", "/b.key"}),
-        ("dir/", "/work/proj", {"dir/"}),
-        ("//**/id_rsa", "/work/proj", {"/**/id_rsa", "/id_rsa"}),
+        ("secrets/**", "/srv/proj/secrets/deep", {"**"}),
+        ("a/b/*.key", "/srv/proj", {"/a/b/*.key"}),
+        ("a/b/*.key", "/srv/proj/a", {"/b/*.key"}),
+        ("a/b/*.key", "/srv/proj/c", set[str]()),
+        ("a/**/b.key", "/srv/proj/a/x", {"/**/b.key", "/b.key"}),
+        ("dir/", "/srv/proj", {"dir/"}),
+        ("//**/id_rsa", "/srv/proj", {"/**/id_rsa", "/id_rsa"}),
         ("~/.ssh/**", "/home/me", {"/.ssh"}),
         ("~/.ssh/**", "/home", {"/me/.ssh"}),
-        ("./**", "/work", {"/proj"}),
-        ("{a,b}.txt", "/work/proj", {"\\{a,b\\}.txt"}),
+        ("./**", "/srv", {"/proj"}),
+        ("{a,b}.txt", "/srv/proj", {"\\{a,b\\}.txt"}),
     ],
 )
 def test_a_pattern_as_globs_for_a_folder(specifier: str, root: str, globs: set[str]) -> None:
