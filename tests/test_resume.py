@@ -18,7 +18,7 @@ from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.store.runs import StoredRun
 
 pytestmark = pytest.mark.anyio
-MOMENTS = range(10)
+MOMENTS = range(50)
 STEPS = 20
 
 

@@ -245,3 +245,16 @@ async def test_a_failing_command_is_tried_again_only_where_the_caller_asks_for_i
     op = fakes.FakeOp(read_only=False)
     [result] = await scheduler(fakes.work_of([fakes.bash("fail", **more)], op=op)).run()
     assert result.attempts == attempts
+
+
+async def test_a_host_that_asks_for_less_gets_half_as_many_requests_from_then_on() -> None:
+    op = fakes.FakeOp(resource="net")
+    op.failures["s1"] = [Failure("network", "HTTP 429", retryable=True, busy=True)]
+    op.hosts = "example.com"
+    shared = limiter()
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(4)], op=op), shared)
+    before = shared.total("net:example.com")
+    results = await run.run()
+    assert all(r.state == "ok" for r in results)
+    assert shared.total("net:example.com") == before // 2
+    assert run.slowed == {"net:example.com": before // 2}

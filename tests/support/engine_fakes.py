@@ -40,6 +40,7 @@ class FakeOp:
     started: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    hosts: str | None = None
     active: int = 0
     most: int = 0
     gates: dict[str, anyio.Event] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class FakeOp:
         return Effects(read_only=self.read_only)
 
     def host(self, step: AnyStep) -> str | None:
-        return None
+        return self.hosts
 
     def gate(self, name: str) -> anyio.Event:
         return self.gates.setdefault(name, anyio.Event())

@@ -88,6 +88,7 @@ async def test_a_sample_keeps_to_its_budget_and_says_what_it_cost(tmp_path: Path
         reply = await run(runtime, *steps, max_parallel=16, verify="sample", max_tokens=20_000)
         mathver = found(reply)
         assert 0 < mathver["verification_s"] <= 1.5
+        assert mathver["verification_budget"] == "0.5 s"
         assert mathver["time_comparison"]["method"] in {"sampled", "bounds"}
         assert mathver["time_comparison"]["state"] != "VALID" or mathver["time_comparison"]["method"] == "sampled"
 

@@ -288,6 +288,11 @@ class Execution:
         for key in scheduler.narrowed:
             reason = "steps failed for want of shared things"
             signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))
+        for key, left in scheduler.slowed.items():
+            host = key.partition(":")[2]
+            signals.append(
+                Signal("pressure", key, f"{host} answered 429 or 503", f"{left} fetches at once from it now")
+            )
         fault = self._runtime.database.fault
         if fault and fault != self._runtime.told_fault:  # once, and in `status` as long as it lasts
             self._runtime.told_fault = fault

@@ -54,6 +54,7 @@ class Scheduler:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._work = work
+        self._limiter = limiter
         self._locks = locks
         self._budget = budget
         self._journal = journal
@@ -79,6 +80,7 @@ class Scheduler:
         self.ledger = Ledger(work, journal, self.now_s)
         self.running: dict[Unit, float] = {}
         self.narrowed: list[str] = []
+        self.slowed: dict[str, int] = {}
 
     def now_s(self) -> float:
         return self._clock() - self._start
@@ -354,6 +356,8 @@ class Scheduler:
         failure = outcome.result
         if not isinstance(failure, Failure):
             return False
+        if failure.busy:
+            self.slowed[unit.keys[-1]] = self._limiter.halve(unit.keys[-1])
         if failure.code == "contention":
             self._note_contention(unit.keys[0])
         if self._stopped is not None or not _repeatable(unit):

@@ -19,7 +19,7 @@ LEVEL = "L1:Parallel"
 
 @dataclass(frozen=True, slots=True)
 class MathVer:
-    """A verification. `verification_s` is what it cost, beside the run's own time."""
+    """A verification. verification_s: what it cost, beside the run's own time; budget: what it might cost."""
 
     level: str
     time: TimeComparison
@@ -27,6 +27,7 @@ class MathVer:
     quality: QualityCheck
     context: ContextUsage
     verification_s: float = 0.0
+    budget: str = ""
     version: str = ""
     host: str = ""
 
@@ -87,6 +88,7 @@ class MathVer:
             "state": self.state,
             "lines": list(self.lines),
             "verification_s": figure(self.verification_s),
+            "verification_budget": self.budget,
             "version": self.version,
             "host": self.host,
         }

@@ -14,13 +14,14 @@ State = Literal["ok", "failed", "skipped", "cancelled", "timed_out", "unknown", 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a step failed; a command that failed keeps its output."""
+    """Why a step failed; a command that failed keeps its output. busy: the other side asked for fewer requests."""
 
     code: Code
     message: str
     output: AnyOutput | None = None
     retryable: bool = False
     retry_after_s: float | None = None
+    busy: bool = False
 
     @classmethod
     def of(cls, error: FourfoldError) -> "Failure":

@@ -150,6 +150,7 @@ class FetchOp:
             _output(answer, text[:_ERROR_CHARS], note=note),
             retryable=answer.status in _RETRYABLE or answer.status >= 500,
             retry_after_s=retry_after_s(answer.headers, time.time()),
+            busy=answer.status in {429, 503},
         )
 
     async def _page(self, answer: "Answer", form: "Format") -> "Page":

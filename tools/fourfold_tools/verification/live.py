@@ -43,6 +43,9 @@ async def verify_live(runtime: Runtime, run: Finished, *, whole: bool) -> tuple[
         mem_total_bytes=_memory_total(),
     )
     settings, seed = runtime.settings.verify, seed_of(run.run)
+    share_s = settings.share * run.wall_s
+    budget_s = settings.full_s if whole else max(settings.least_s, share_s)
+    rule = f"{settings.share:.0%} of the run" if not whole and share_s > settings.least_s else f"{budget_s:g} s"
     alone = partial(
         run_alone,
         runtime,
@@ -50,14 +53,14 @@ async def verify_live(runtime: Runtime, run: Finished, *, whole: bool) -> tuple[
         {r.id: r for r in run.results},
         {r.id: r.literal or run.prepared.steps[r.index[0]] for r in run.results},
         began=run.began,
-        budget_s=settings.full_s if whole else max(settings.least_s, settings.share * run.wall_s),
+        budget_s=budget_s,
         seed=seed,
     )
     arms = await alone(whole=whole)
     again = [name for lane in lanes(record, arms.pairs, seed) for name in lane.again]
     if again:  # a lane degraded: whatever nothing has confirmed yet is run alone as well
         arms = arms.joined(await alone(only=again))
-    return judge(record, arms, seed), arms
+    return replace(judge(record, arms, seed), budget=rule), arms
 
 
 def _peak_rss() -> int:
