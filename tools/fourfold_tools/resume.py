@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from fourfold_tools.model.request import AnyStep, BashStep, BatchRequest
-from fourfold_tools.model.result import StepResult
+from fourfold_tools.model.request import AnyStep, BatchRequest
+from fourfold_tools.model.result import StepResult, repeatable
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.runs import RunJournal, StoredRun
 
@@ -76,7 +76,11 @@ def record_of(stored: StoredRun, steps: tuple[AnyStep, ...]) -> list[StepResult]
             name, step.op, "unknown", step.op, place, parent=parent if sub else None, message=_UNKNOWN
         )
     for name, result in results.items():
-        if result.state == "unknown" and _repeatable(result, steps[result.index[0]]) and name not in stored.intents:
+        if (
+            result.state == "unknown"
+            and repeatable(steps[result.index[0]], result.effects)
+            and name not in stored.intents
+        ):
             results[name] = replace(result, state="not_started", message="")
     subs = stored.state == "running"
     told = {result.index[0] for result in results.values() if not (subs and result.index[1])}
@@ -84,8 +88,3 @@ def record_of(stored: StoredRun, steps: tuple[AnyStep, ...]) -> list[StepResult]
         if index[step.id] not in told:
             results[step.id] = StepResult(step.id, step.op, "not_started", step.op, (index[step.id], 0))
     return sorted(results.values(), key=lambda r: r.index)
-
-
-def _repeatable(result: StepResult, step: AnyStep) -> bool:
-    read_only = result.effects is not None and result.effects.read_only
-    return read_only or (isinstance(step, BashStep) and step.idempotent)

@@ -21,7 +21,7 @@ from fourfold_tools.engine.units import ReadyQueue, Unit
 from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.errors import Code, FourfoldError, InvalidRequest
 from fourfold_tools.model.request import AnyStep, BashStep
-from fourfold_tools.model.result import Failure, Outcome, StepResult
+from fourfold_tools.model.result import Failure, Outcome, StepResult, repeatable
 from fourfold_tools.ops.base import Call
 
 _log = logging.getLogger("fourfold.scheduler")
@@ -281,7 +281,7 @@ class Scheduler:
         """Run one group to its outcomes; whatever goes wrong becomes an outcome of its units."""
         outcomes: Sequence[Outcome | AnyStep]
         try:
-            intents = [unit.id for unit in group if not _repeatable(unit)]
+            intents = [unit.id for unit in group if not repeatable(unit.step, unit.effects)]
             if intents:
                 await self._journal.starting(intents)
             outcomes = await self._run_group(group)
@@ -360,7 +360,7 @@ class Scheduler:
             self.slowed[unit.keys[-1]] = self._limiter.halve(unit.keys[-1])
         if failure.code == "contention":
             self._note_contention(unit.keys[0])
-        if self._stopped is not None or not _repeatable(unit):
+        if self._stopped is not None or not repeatable(unit.step, unit.effects):
             return False
         if _asks_for_retries(unit) and failure.code in {"exit_status", "timed_out"}:
             failure = replace(failure, retryable=True)
@@ -427,8 +427,3 @@ class Scheduler:
 def _asks_for_retries(unit: Unit) -> bool:
     """Whether the caller said that this command may be repeated and how often: then a failure is tried again."""
     return isinstance(unit.step, BashStep) and unit.step.idempotent and bool(unit.step.retries)
-
-
-def _repeatable(unit: Unit) -> bool:
-    """Whether running the unit twice is harmless: it only reads, or the caller said so."""
-    return unit.effects.read_only or (isinstance(unit.step, BashStep) and unit.step.idempotent)

@@ -6,7 +6,7 @@ from typing import Literal
 from fourfold_tools.errors import Code, FourfoldError
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import AnyOutput
-from fourfold_tools.model.request import AnyStep
+from fourfold_tools.model.request import AnyStep, BashStep
 
 # `unknown` and `not_started` only stand in the record of a run that broke off, and of what resumed it.
 State = Literal["ok", "failed", "skipped", "cancelled", "timed_out", "unknown", "not_started"]
@@ -73,3 +73,8 @@ class StepResult:
     literal: AnyStep | None = None
     max_tokens: int | None = None
     note: str = ""
+
+
+def repeatable(step: AnyStep, effects: Effects | None) -> bool:
+    """Whether running a step twice is harmless: it only reads, or the caller declared it idempotent."""
+    return (effects is not None and effects.read_only) or (isinstance(step, BashStep) and step.idempotent)

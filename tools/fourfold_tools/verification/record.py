@@ -10,8 +10,7 @@ from fourfold_tools.mathver.context_usage import use_of_context
 from fourfold_tools.mathver.records import RunRecord, StepRecord, Tokens
 from fourfold_tools.mathver.report import MathVer, verify_run
 from fourfold_tools.mathver.sampling import stratum
-from fourfold_tools.model.request import AnyStep, BashStep
-from fourfold_tools.model.result import StepResult
+from fourfold_tools.model.result import StepResult, repeatable
 from fourfold_tools.prepare import Prepared
 from fourfold_tools.verification.fingerprint import fingerprint
 from fourfold_tools.verification.rerun import Arms
@@ -92,18 +91,12 @@ def _step(prepared: Prepared, result: StepResult, members: dict[int, list[str]],
         max_rss_bytes=result.max_rss_bytes,
         attempts=result.attempts,
         state=result.state,
-        repeatable=repeatable(step, result),
+        repeatable=repeatable(step, result.effects),
         result_hash=fingerprint(result) if hashes else None,
         deps=tuple(deps),
         lane=result.lane,
         group=result.group,
     )
-
-
-def repeatable(step: AnyStep, result: StepResult) -> bool:
-    """Whether a step may be run again: it only read, or it was declared idempotent."""
-    read_only = result.effects is not None and result.effects.read_only
-    return read_only or (isinstance(step, BashStep) and step.idempotent)
 
 
 def _is_parent(result: StepResult, results: Sequence[StepResult]) -> bool:
