@@ -94,14 +94,19 @@ def world() -> Iterator[tuple[Path, dict[str, str], int]]:
             "FOURFOLD_FETCH__ALLOW_PRIVATE": "true",
             "FOURFOLD_FETCH__CACHE_S": "0.001",
         }
-        web = subprocess.Popen([sys.executable, str(HERE / "web.py")], stdout=subprocess.PIPE, text=True)
+        with web_server() as port:
+            yield root, env, port
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    """The port of a slow web server on loopback, in a process of its own."""
+    with subprocess.Popen([sys.executable, str(HERE / "web.py")], stdout=subprocess.PIPE, text=True) as web:
         assert web.stdout is not None
         try:
-            yield root, env, int(web.stdout.readline())
+            yield int(web.stdout.readline())
         finally:
             web.kill()
-            web.wait()
-            web.stdout.close()
 
 
 def text_files(root: Path, count: int) -> list[Path]:

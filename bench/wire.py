@@ -43,6 +43,9 @@ class Wire:
         self._send({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params})
         return self._next
 
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
     def answers(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         """The results of the given requests, in their order."""
         found: dict[int, dict[str, Any]] = {}
