@@ -124,11 +124,36 @@ def test_every_fault_is_told_at_once_in_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [nested(150), "z" * 100_000, 10**3_000, {"a": {"b": [1] * 5_000}}])
+@pytest.mark.parametrize(
+    "value", [nested(150), nested(900), "z" * 100_000, 10**3_000, -(10**5_000), {"a": {"b": [1] * 5_000}}], ids=type
+)
 def test_a_huge_value_is_shown_in_part(value: object) -> None:
     [line] = faults({"steps": [{"op": "read", "path": "a"}], "verify": value})
     assert line.startswith("verify: expected off, sample or full, got ")
     assert "..." in line
+    assert len(line) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("x-1", "steps[0].x-1"),
+        ("größe", "steps[0].größe"),
+        ("a b", 'steps[0]["a b"]'),
+        ("x\nsteps[1].op", 'steps[0]["x\\nsteps[1].op"]'),
+        ("x: expected\u202e", 'steps[0]["x: expected\\u202e"]'),
+        ("", 'steps[0][""]'),
+        ("ab." * 100, f'steps[0]["{"ab." * 19}..."]'),
+    ],
+)
+def test_a_name_that_is_no_plain_word_is_quoted(name: str, shown: str) -> None:
+    """Issue 6: a name with a line break in it made two lines of one fault."""
+    assert faults({"steps": [{"op": "read", "path": "a", name: 1}]}) == [f"{shown}: unknown argument"]
+
+
+def test_a_name_of_a_megabyte_costs_no_more_than_it_shows() -> None:
+    """Issue 6: such a name full of brackets took memory by the square of its length."""
+    [line] = faults({"steps": [{"op": "read", "path": "a", "[{" * 500_000: 1}]})
     assert len(line) < 200
 
 
@@ -158,3 +183,4 @@ def test_whatever_comes_is_taken_or_refused_in_plain_lines(steps: list[object]) 
             assert "https://" not in line
             assert "constrained" not in line.split(": ")[0]
             assert line.startswith("steps[")
+            assert len(line) < 400

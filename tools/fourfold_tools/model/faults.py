@@ -1,7 +1,11 @@
 """Faults of a request in plain words: where, what came, what is expected; one line each."""
 
-from itertools import pairwise
-from typing import Any
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
+from math import log10
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -10,7 +14,11 @@ from fourfold_tools.model.request import FIELDS
 
 _KINDS = {"list", "tuple", "dict", "str", "int", "float", "bool"}
 _MAPS = {"env", "headers"}  # arguments whose keys are the caller's own words
+_WORD = re.compile(r"[\w$-]{1,64}")
+_MOST_CHARS = 60  # of a value or a name that is shown
+_MOST_BITS = 1024  # of an integer that is written out
 _MANY = {("read", "path"), ("grep", "pattern"), ("grep", "path"), ("glob", "pattern"), ("fetch", "url")}
+_Path = tuple[int | str, ...]
 _EXPECTED = {
     "missing": "required, but missing",
     "extra_forbidden": "unknown argument",
@@ -35,32 +43,36 @@ _EXPECTED = {
 
 def faults_of(error: ValidationError, root: str) -> list[Fault]:
     """One fault per wrong argument; of a union's several complaints the one that came furthest is kept."""
-    best: dict[str, tuple[tuple[int, int], Fault]] = {}
+    best: dict[_Path, tuple[tuple[int, int], Fault]] = {}
     for number, entry in enumerate(error.errors(include_url=False)):
-        where = _where(entry["loc"], root)
-        fault = Fault(where, _problem(dict(entry), entry["loc"]))
-        key = where.split("{")[0]
+        path = _path(entry["loc"])
         score = (len(entry["loc"]), -number)
-        if key not in best or score > best[key][0]:
-            best[key] = (score, fault)
-    faults = [fault for _, fault in best.values()]
-    inside = {outer for fault in faults for outer in _around(fault.where)}
-    return [fault for fault in faults if fault.where not in inside]
+        if path not in best or score > best[path][0]:
+            best[path] = (score, Fault(_where(path, root), _problem(dict(entry), entry["loc"])))
+    # A complaint about an argument as a whole says less than one inside it.
+    around = {path[:i] for path in best for i in range(1, len(path))}
+    return [fault for path, (_, fault) in best.items() if path not in around]
 
 
-def _around(where: str) -> list[str]:
-    """The arguments that an argument lies in: a complaint about one of them as a whole says less than one inside."""
-    return [where[:i] for i, sign in enumerate(where) if sign in ".[" and i]
-
-
-def _where(loc: tuple[int | str, ...], root: str) -> str:
+def _path(loc: _Path) -> _Path:
     """The path of an argument, without what the loc holds beside it: the op's tag and the members of unions."""
+    return tuple(
+        part
+        for before, part in zip((None, *loc), loc, strict=False)
+        if isinstance(part, int) or before in _MAPS or not (_is_op_tag(before, part) or _is_type_name(part))
+    )
+
+
+def _where(path: _Path, root: str) -> str:
+    """The path as text; a name that is no plain word is quoted, so that it neither breaks a line nor ends a path."""
     out = root
-    for before, part in zip((None, *loc), loc, strict=False):
+    for part in path:
         if isinstance(part, int):
             out += f"[{part}]"
-        elif before in _MAPS or not (_is_op_tag(before, part) or _is_type_name(part)):
+        elif _WORD.fullmatch(part):
             out += f".{part}" if out else part
+        else:
+            out += f"[{json.dumps(part if len(part) <= _MOST_CHARS else part[: _MOST_CHARS - 3] + '...')}]"
     return out
 
 
@@ -112,7 +124,40 @@ def _from_context(kind: str, ctx: dict[str, Any]) -> str | None:
 def _shown(value: Any) -> str:
     if value is None:
         return "null"
-    text = repr(value)
     kind = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object"}
     name = kind.get(type(value).__name__, type(value).__name__)
-    return f"{text if len(text) <= 60 else text[:57] + '...'} ({name})"
+    return f"{_brief(value)} ({name})"
+
+
+def _brief(value: Any) -> str:
+    """The value as Python writes it, of a long one the beginning; no more of it is looked at than is shown."""
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > _MOST_CHARS:
+            return text[: _MOST_CHARS - 3] + "..."
+    return text
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield repr(value[: _MOST_CHARS + 1])
+        case int() if value.bit_length() > _MOST_BITS:  # Python refuses to write an integer of 4,300 digits
+            yield f"{'-' if value < 0 else ''}1e{int(value.bit_length() * log10(2))} or so..."
+        case list():
+            yield from _listed("[", (_pieces(item) for item in cast("list[Any]", value)), "]")
+        case dict():
+            pairs = cast("dict[Any, Any]", value).items()
+            yield from _listed("{", (chain(_pieces(k), (": ",), _pieces(v)) for k, v in pairs), "}")
+        case _:
+            yield repr(value)
+
+
+def _listed(first: str, items: Iterable[Iterable[str]], last: str) -> Iterator[str]:
+    yield first
+    for number, item in enumerate(items):
+        if number:
+            yield ", "
+        yield from item
+    yield last
