@@ -113,6 +113,7 @@ class Store(_Section):
     max_age_days: float
     max_bytes: int
     busy_s: float
+    most_edges: int
 
 
 class Context(_Section):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from reports import printed, step_result, step_results
+from runtimes import opened, run
 
 from fourfold_tools.errors import InvalidRequest, NotFound
 from fourfold_tools.model.effects import Effects
@@ -243,3 +244,23 @@ async def test_recent_runs_come_newest_first_and_by_conversation(runs: Runs) -> 
     late = await runs.begin("{}", "/w", 1)
     await late.belongs_to("c1")
     assert [run.id for run in await runs.recent(1, "c1")] == [late.run]
+
+
+def test_a_result_that_an_older_version_wrote_is_read() -> None:
+    head = '{"id":"a","op":"bash","state":"ok","title":"bash","index":[0,0],"queued_s":0.0,"started_s":0.5,"lane":0}'
+    assert _thaw(head, None) == StepResult(
+        "a", "bash", "ok", "bash", (0, 0), queued_s=0.0, started_s=0.5, lane=0, waited_for="", tries=()
+    )
+
+
+async def test_a_run_keeps_its_graph_with_the_reasons_and_no_more_edges_than_may_be_kept(tmp_path: Path) -> None:
+    steps = [{"id": "a", "op": "bash", "command": "true"}] + [
+        {"id": f"b{i}", "op": "bash", "command": "true", "needs": ["a"]} for i in range(3)
+    ]
+    async with opened(tmp_path, FOURFOLD_STORE__MOST_EDGES="2") as runtime:
+        done = await run(runtime, *steps)
+        assert done.structured is not None
+        report = (await runtime.runs.get(done.structured["run"])).report
+    assert report is not None
+    assert report["edges"] == [["a", "b0", "needs", "b0 needs a"], ["a", "b1", "needs", "b1 needs a"]]
+    assert report["edges_of"] == 3

@@ -104,7 +104,7 @@ class Execution:
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):
                 finished = self._report(journal, scheduler, self._unverified(scheduler))
-                await journal.close("cancelled", _stored(finished, 0))
+                await journal.close("cancelled", self._stored(finished, 0))
             raise
         finally:
             del self._runtime.active[journal.run]
@@ -212,7 +212,7 @@ class Execution:
         else:
             answer = render_text(report, budget, spill)
         unwritten = await write_files((*answer.cuts, *self._alone))
-        unstored = await journal.close("done", _stored(report, answer.tokens))
+        unstored = await journal.close("done", self._stored(report, answer.tokens))
         unwritten_handoff = None if self._handoff is None else await self._write_handoff(self._handoff)
         await self._runtime.timings.learn(self._prepared.steps, report.results)
         late = [_store_signal(problem) for problem in (unwritten, unstored, unwritten_handoff) if problem]
@@ -310,12 +310,13 @@ class Execution:
             signals=tuple(signals),
         )
 
-
-def _stored(report: RunReport, delivered: int) -> dict[str, Any]:
-    """What the store keeps of a run beside its steps."""
-    data = head_data(report, Delivered(delivered, delivered, 0))
-    del data["steps"]
-    return data
+    def _stored(self, report: RunReport, delivered: int) -> dict[str, Any]:
+        """What the store keeps of a run beside its steps; edges: [before, after, kind, reason], the first ones."""
+        data = head_data(report, Delivered(delivered, delivered, 0))
+        del data["steps"]
+        graph, most = self._prepared.graph, self._runtime.settings.store.most_edges
+        edges = [[graph.ids[e.before], graph.ids[e.after], e.kind, e.reason] for e in graph.edges[:most]]
+        return data | {"width": report.width, "edges": edges, "edges_of": len(graph.edges)}
 
 
 def _handed_over(signal: Signal, name: str) -> Signal:

@@ -9,7 +9,7 @@ from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.errors import Code
 from fourfold_tools.model.output import Json, as_list
 from fourfold_tools.model.request import Reference
-from fourfold_tools.model.result import Failure, Outcome, State, StepResult
+from fourfold_tools.model.result import Failure, Outcome, State, StepResult, Try
 
 
 class Ledger:
@@ -97,6 +97,8 @@ class Ledger:
             literal=None if unit.step is self._work.steps[unit.index] else unit.step,
             max_tokens=unit.step.max_tokens,
             note=unit.note,
+            waited_for="",
+            tries=(),
         )
         self._finish_unit(unit, shared)
 
@@ -197,4 +199,16 @@ class Ledger:
             literal=None if unit.step is self._work.steps[unit.index] else unit.step,
             max_tokens=unit.step.max_tokens,
             note=unit.note,
+            waited_for=unit.waited_for,
+            tries=self._tries(unit, outcome, failure) if unit.tries else (),
         )
+
+    def _tries(self, unit: Unit, outcome: Outcome, failure: Failure | None) -> tuple[Try, ...]:
+        """All tries of a unit; one that waited for another try in vain has the last in its list already."""
+        if outcome is unit.last:
+            return tuple(unit.tries)
+        return (*unit.tries, Try(unit.try_s, self._now_s(), failure.code if failure else None))
+
+    def unended(self) -> list[int]:
+        """The submitted steps that wait, are ready or run."""
+        return self._state.left()

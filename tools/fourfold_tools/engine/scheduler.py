@@ -18,10 +18,11 @@ from fourfold_tools.engine.locks import PathLocks
 from fourfold_tools.engine.retry import RetryBudget
 from fourfold_tools.engine.spread import Spread, spread
 from fourfold_tools.engine.units import ReadyQueue, Unit
+from fourfold_tools.engine.waiting import Place, Waiting, waiting
 from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.errors import Code, FourfoldError, InvalidRequest
 from fourfold_tools.model.request import AnyStep, BashStep
-from fourfold_tools.model.result import Failure, Outcome, StepResult, repeatable
+from fourfold_tools.model.result import Failure, Outcome, StepResult, Try, repeatable
 from fourfold_tools.ops.base import Call
 
 _log = logging.getLogger("fourfold.scheduler")
@@ -74,6 +75,8 @@ class Scheduler:
         self._lanes = 0
         self._leaders: dict[str, Unit] = {}
         self._contended: dict[str, int] = {}
+        self._passes = 0
+        self._refused: dict[tuple[str, ...], str] = {}
         self._stopped: Code | None = None
         self._why = ""
         self.width = work.width
@@ -171,6 +174,7 @@ class Scheduler:
             group=None,
             order=(-self._ranks[index], -len(self._work.graph.succs[index]), index, sub),
             queued_s=self.now_s(),
+            first_pass=self._passes,
         )
         unit.group = op.group_key(self._call(unit))
         return unit
@@ -186,22 +190,26 @@ class Scheduler:
         if self.now_s() >= self._work.deadline_s:
             self._stop("timed_out")
         self._seat.look_anew()
-        blocked: set[tuple[str, ...]] = set()
+        blocked: dict[tuple[str, ...], str] = {}
         while self._lanes - len(self._free_lanes) < self.width:
             unit = self._queue.best(blocked)
             if unit is None:
                 break
             if self._narrow(unit):
-                blocked.add(unit.keys)
+                blocked[unit.keys] = "one at a time"
             elif self._follow(unit):
                 continue
             elif not self._seat.take(unit.keys):
-                blocked.add(unit.keys)
+                blocked[unit.keys] = (
+                    f"slot {next((k for k in unit.keys if self._limiter.free(k) <= 0), unit.keys[0])}"
+                )
             elif self._lock(unit):
                 self._start_group(tasks, unit)
             else:
                 self._seat.give_back(unit.keys)
         self._seat.looked()
+        self._refused = blocked
+        self._passes += 1
 
     def _narrow(self, unit: Unit) -> bool:
         """Whether the unit's class runs one at a time by now, and one is running."""
@@ -237,6 +245,7 @@ class Scheduler:
         if self._locks.take(unit.claim):
             return True
         self._parked[unit] = None
+        unit.waited_for = "path"
         return False
 
     def _unpark(self, unit: Unit) -> None:
@@ -267,8 +276,11 @@ class Scheduler:
     def _mark_started(self, unit: Unit, lane: int, now: float) -> None:
         unit.lane = lane
         unit.attempts += 1
+        unit.try_s = now
         if unit.first_s is None:
             unit.first_s = now
+            if self._passes > unit.first_pass:  # what refused it last stands in the pass before this one
+                unit.waited_for = unit.waited_for or self._refused.get(unit.keys, "width")
             self._budget.first_attempt()
         self.running[unit] = now
 
@@ -311,6 +323,23 @@ class Scheduler:
         spill = self._work.spill / f"{unit.id}.txt" if unit.keys[0] == "process" else self._work.spill
         approved = unit.index in self._work.approved
         return Call(unit.id, unit.step, timeout, time.monotonic() + timeout, spill, approved=approved)
+
+    # Being looked at.
+
+    def waiting(self) -> list[Waiting]:
+        """What has not started, each with the reason, in the order of submission; for whoever watches."""
+        place = Place(
+            ids=self._work.graph.ids,
+            preds=self._work.graph.preds,
+            unended=self.ledger.unended(),
+            queued=self._queue.queued(),
+            refused=self._refused,
+            parked=list(self._parked),
+            later=[(due, unit) for due, _, unit in self._later],
+            running=list(self.running),
+            now_s=self.now_s(),
+        )
+        return waiting(place, self._work.title, self._work.steps)
 
     # Ending.
 
@@ -370,6 +399,7 @@ class Scheduler:
         if wait is None or not self._budget.spend():
             return False
         unit.last = outcome
+        unit.tries.append(Try(unit.try_s, now, failure.code))
         heapq.heappush(self._later, (now + wait, id(unit), unit))
         return True
 

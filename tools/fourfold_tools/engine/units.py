@@ -1,14 +1,14 @@
 """Units: the pieces of work a scheduler starts, and the queue that says which comes next. Pure."""
 
 import heapq
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fourfold_tools.engine.locks import Claim
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep
-from fourfold_tools.model.result import Outcome
+from fourfold_tools.model.result import Outcome, Try
 
 Kind = Literal["call", "expand"]
 
@@ -19,7 +19,8 @@ class Unit:
 
     index: the submitted step. sub: 0 for the step itself, 1.. for sub-steps. order: smaller starts first.
     kind: `expand` finds out which sub-steps there are (a glob) and ends in them instead of a result.
-    last: what the last try gave, where another one follows.
+    last: what the last try gave, where another one follows; tries: those before the one under way, which began at
+    try_s. first_pass: the pass of the loop that could start it first. waited_for: as in its result.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Unit:
     group: Hashable | None
     order: tuple[float, int, int, int]
     queued_s: float
+    first_pass: int = 0
     kind: Kind = "call"
     attempts: int = 0
     first_s: float | None = None
@@ -39,6 +41,9 @@ class Unit:
     group_id: str | None = None
     claim: Claim | None = None
     last: Outcome | None = None
+    try_s: float = 0.0
+    tries: list[Try] = field(default_factory=list[Try])
+    waited_for: str = ""
     taken: bool = False
     note: str = ""
     followers: list["Unit"] = field(default_factory=list["Unit"])
@@ -60,7 +65,7 @@ class ReadyQueue:
         if unit.group is not None:
             heapq.heappush(self._groups.setdefault(unit.group, []), entry)
 
-    def best(self, blocked: set[tuple[str, ...]]) -> Unit | None:
+    def best(self, blocked: Container[tuple[str, ...]]) -> Unit | None:
         """The best unit whose slots are not blocked; it stays in the queue until `take`."""
         heads: list[tuple[tuple[float, int, int, int], int, Unit]] = []
         for keys in list(self._heaps):
@@ -89,9 +94,13 @@ class ReadyQueue:
                 return
         self._groups.pop(unit.group, None)
 
+    def queued(self) -> list[Unit]:
+        """Every unit still queued, once each (one that came back has two entries)."""
+        return list({entry[2]: None for heap in self._heaps.values() for entry in heap if not entry[2].taken})
+
     def drain(self) -> Sequence[Unit]:
-        """Every unit still queued, once each (one that came back has two entries); the queue is empty then."""
-        units = {entry[2]: None for heap in self._heaps.values() for entry in heap if not entry[2].taken}
+        """The same; the queue is empty then."""
+        units = self.queued()
         self._heaps.clear()
         self._groups.clear()
-        return list(units)
+        return units

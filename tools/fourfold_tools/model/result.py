@@ -42,12 +42,23 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """One of several tries of a step, in seconds from the start of the run; code: why it failed."""
+
+    started_s: float
+    ended_s: float
+    code: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """The end of one step or sub-step. Times are seconds from the start of the run.
 
     index: (submitted step, sub-step or 0). lane: the parallel stream it ran in. group: the first step of those that
     one call of their op served together. same_as: the identical step whose result this is. literal: the step
-    with its references resolved, where they had to be.
+    with its references resolved, where they had to be. waited_for: what kept a step waiting that was
+    ready (`width`, `slot cpu`, `path`, `one at a time`), the last such thing. tries: each try, where there were
+    several.
     """
 
     id: str
@@ -73,6 +84,8 @@ class StepResult:
     literal: AnyStep | None = None
     max_tokens: int | None = None
     note: str = ""
+    waited_for: str = ""
+    tries: tuple[Try, ...] = ()
 
 
 def repeatable(step: AnyStep, effects: Effects | None) -> bool:
