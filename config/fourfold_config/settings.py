@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -80,6 +80,9 @@ class Bash(_Section):
     max_spill_bytes: int
     env_hide: tuple[str, ...]
     env_keep: tuple[str, ...]
+    sandbox: Literal["off", "prefer", "require"]
+    sandbox_network: bool
+    sandbox_writes: tuple[str, ...]
 
 
 class Fetch(_Section):
@@ -169,7 +172,9 @@ class Settings(_Section):
 _PREFIX = "FOURFOLD_"
 # What less of would take something from the user: history kept for all projects.
 _USERS_OWN = {"store"}
-_WIDENING_LISTS = {("bash", "env_keep"), ("workspace", "extra")}
+_WIDENING_LISTS = {("bash", "env_keep"), ("bash", "sandbox_writes"), ("workspace", "extra")}
+# Words of which each allows no more than the one before.
+_LADDERS = {("bash", "sandbox"): ("off", "prefer", "require")}
 
 
 @lru_cache(maxsize=1)
@@ -241,6 +246,8 @@ def _entries(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source
 
 def _tighter(section: str, key: str, old: Any, new: Any) -> bool:
     """Whether `new` allows no more than `old`: numbers smaller (0 means automatic), flags off, lists as noted."""
+    if ladder := _LADDERS.get((section, key)):
+        return new in ladder and (old not in ladder or ladder.index(new) >= ladder.index(old))
     if isinstance(old, bool):
         return new is False or old is True
     if isinstance(old, int | float) and isinstance(new, int | float) and not isinstance(new, bool):

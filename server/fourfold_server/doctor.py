@@ -14,7 +14,9 @@ from fourfold_config.settings import SettingsError, load_settings
 from fourfold_tools.context.pressure import effective_cores
 from fourfold_tools.errors import FourfoldError
 from fourfold_tools.ops.permissions.decide import Permissions
+from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.ripgrep import find_ripgrep
+from fourfold_tools.ops.sandbox import Sandbox
 from fourfold_tools.ops.workspace import Workspace
 from fourfold_tools.runtime import state_dir, user_settings_file
 from fourfold_tools.store.database import Database, StoreBusy
@@ -48,6 +50,7 @@ def examine() -> list[Check]:
         _state,
         _settings,
         _permissions,
+        _sandbox,
         _claude,
         _registered,
     ]
@@ -104,6 +107,15 @@ def _permissions() -> Check:
     if permissions.faults:
         return Check("permissions", "warn", "; ".join(permissions.faults), "rules that cannot be read do not hold")
     return Check("permissions", "ok", permissions.summary())
+
+
+def _sandbox() -> Check:
+    try:
+        bash = load_settings(project=_project(), user_file=user_settings_file(os.environ)).bash
+    except SettingsError:  # said by the check of the settings
+        return Check("sandbox", "warn", "unknown")
+    sandbox = Sandbox(bash, [str(_project())], Spawner(), os.environ)
+    return Check("sandbox", "ok", sandbox.summary())
 
 
 def _claude() -> Check:

@@ -18,7 +18,8 @@ from fourfold_config.settings import Settings, SettingsError, load_settings
 TEXT = files("fourfold_config").joinpath("defaults.toml").read_text(encoding="utf-8")
 DEFAULTS: dict[str, dict[str, Any]] = tomllib.loads(TEXT)
 KEYS = [(section, key) for section, keys in DEFAULTS.items() for key in keys]
-WIDENING = {("bash", "env_keep"), ("workspace", "extra")}
+WIDENING = {("bash", "env_keep"), ("bash", "sandbox_writes"), ("workspace", "extra")}
+LADDER = ("off", "prefer", "require")
 
 
 def toml(section: str, key: str, value: object) -> str:
@@ -119,6 +120,8 @@ def allows_no_more(section: str, key: str, before: Any, after: Any) -> bool:
         return before or not after
     if isinstance(before, int | float):
         return bool(after > 0) if before == 0 else bool(0 < after <= before)
+    if isinstance(before, str):
+        return LADDER.index(after) >= LADDER.index(before)
     if (section, key) in WIDENING:
         return set(after) <= set(before)
     return set(after) >= set(before)
@@ -130,6 +133,8 @@ def changes(draw: st.DrawFn) -> tuple[str, str, Any]:
     old = DEFAULTS[section][key]
     if isinstance(old, bool):
         return section, key, draw(st.booleans())
+    if isinstance(old, str):
+        return section, key, draw(st.sampled_from(LADDER))
     if isinstance(old, int):
         return section, key, draw(st.integers(-2, 2 * old + 2))
     if isinstance(old, float):
@@ -191,3 +196,25 @@ def test_every_key_has_a_reason_above_it() -> None:
         line.split(" =")[0] for above, line in pairwise(lines) if re.match(r"\w+ = ", line) and above.startswith("[")
     }
     assert not bare - {"timeout_s"}
+
+
+@pytest.mark.parametrize(
+    ("user", "project", "holds"),
+    [
+        ("off", "require", "require"),
+        ("prefer", "require", "require"),
+        ("require", "off", None),
+        ("prefer", "off", None),
+    ],
+)
+def test_a_project_turns_the_sandbox_on_and_never_off(
+    tmp_path: Path, user: str, project: str, holds: str | None
+) -> None:
+    own = tmp_path / "user.toml"
+    own.write_text(toml("bash", "sandbox", user), encoding="utf-8")
+    folder = project_of(tmp_path, toml("bash", "sandbox", project))
+    if holds is None:
+        with pytest.raises(SettingsError, match="would loosen"):
+            load_settings(env={}, user_file=own, project=folder)
+    else:
+        assert load_settings(env={}, user_file=own, project=folder).bash.sandbox == holds

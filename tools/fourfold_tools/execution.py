@@ -297,6 +297,10 @@ class Execution:
         if fault and fault != self._runtime.told_fault:  # once, and in `status` as long as it lasts
             self._runtime.told_fault = fault
             signals.append(_store_signal(fault))
+        missing = self._runtime.sandbox.missing
+        if missing and not self._runtime.told_open:
+            self._runtime.told_open = True
+            signals.append(Signal("degraded", "sandbox", missing, "commands run with all of the user's rights"))
         return RunReport(
             run=journal.run,
             step_count=len(self._prepared.steps),

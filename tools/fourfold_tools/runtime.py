@@ -30,6 +30,7 @@ from fourfold_tools.ops.guard import GuardedOp
 from fourfold_tools.ops.permissions.decide import Permissions
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.read import ReadOp
+from fourfold_tools.ops.sandbox import Sandbox
 from fourfold_tools.ops.workspace import Workspace
 from fourfold_tools.pressure_watch import PressureWatch
 from fourfold_tools.store.database import Database
@@ -62,7 +63,7 @@ class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
     alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
-    told_fault: the store's fault that an answer has named.
+    told_fault: the store's fault that an answer has named. told_open: an answer said that commands are not confined.
     outputs: the one thread that hashes what tasks have written.
     stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
     """
@@ -82,11 +83,13 @@ class Runtime:
     pressure: PressureWatch
     fetch: FetchOp
     spawner: Spawner
+    sandbox: Sandbox
     cores: float
     alone: anyio.Lock = field(default_factory=anyio.Lock)
     outputs: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     last_percent: float | None = None
     told_fault: str | None = None
+    told_open: bool = False
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     active: dict[str, object] = field(default_factory=dict[str, object])
 
@@ -155,14 +158,16 @@ class Runtime:
         extra = [*roots[1:], *map(Path, settings.workspace.extra)]
         permissions = Permissions.load(Workspace(roots[0], extra), env)
         more = map(Path, permissions.additional_directories())
-        workspace = Workspace(roots[0], [*extra, *more, state / "runs"])
+        own = Workspace(roots[0], [*extra, *more])
+        workspace = Workspace(roots[0], [*map(Path, own.roots), state / "runs"])
+        sandbox = Sandbox(settings.bash, own.roots, spawner, env)
         fetch = FetchOp(settings.fetch, refusal=partial(_url_refusal, permissions))
         cores = effective_cores()
         ops: dict[str, Op] = {
             "read": ReadOp(settings.read, workspace),
-            "grep": GrepOp(settings.grep, workspace, spawner, permissions.excluded_globs),
+            "grep": GrepOp(settings.grep, workspace, spawner, permissions.excluded_globs, cores),
             "glob": GlobOp(settings.glob, workspace, permissions.hides),
-            "bash": BashOp(settings.bash, workspace, spawner, classify),
+            "bash": BashOp(settings.bash, workspace, spawner, classify, sandbox),
             "fetch": fetch,
         }
         limiter = Limiter(_slots(settings, cores), settings.limits.net_per_host)
@@ -182,6 +187,7 @@ class Runtime:
             retry_budget=RetryBudget(settings.retry.budget_per_step, settings.retry.budget_max),
             fetch=fetch,
             spawner=spawner,
+            sandbox=sandbox,
             cores=cores,
         )
 

@@ -17,7 +17,7 @@ def state_of(path: str) -> FileState:
         status = os.stat(path)
         if not os.path.isfile(path) or status.st_size > _HASHED_BYTES:
             return FileState(path, f"size {status.st_size} time {status.st_mtime_ns}")
-        with open(path, "rb") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             return FileState(path, hashlib.sha256(file.read(_HASHED_BYTES + 1)).hexdigest()[:16])
     except OSError:
         return FileState(path, None)
@@ -48,7 +48,7 @@ def _git(cwd: str, *arguments: str) -> str | None:
     env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(
-            ["git", *arguments],
+            ["git", "-c", "core.fsmonitor=false", *arguments],  # a repository's own hook is no part of looking
             cwd=cwd,
             env=env,
             capture_output=True,

@@ -1,6 +1,7 @@
 """bash: a command in a shell of its own, its output as the client shows it, and nothing left when it has ended."""
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -23,12 +24,15 @@ from fourfold_tools.ops.capture import Capture
 from fourfold_tools.ops.environment import Environment
 from fourfold_tools.ops.exit_status import is_answer
 from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
+from fourfold_tools.ops.sandbox import Sandbox, Walled
 from fourfold_tools.ops.spill import Spill
 from fourfold_tools.ops.workspace import Workspace
 
 # What the client shows where a command printed nothing, and the exit code that it gives one whose time was up.
 _SILENT = "(Bash completed with no output)"
 _TIMED_OUT = 143
+# What programs say when the kernel refuses them something; then a confined command's limits are worth a line.
+_REFUSED = re.compile(r"Permission denied|Operation not permitted|Read-only file system|\bE(ACCES|PERM|ROFS)\b")
 # Seconds to read on when a command has ended: its pipes end with its last process, unless one could not be killed.
 _DRAIN_S = 5.0
 
@@ -61,12 +65,14 @@ class BashOp:
         workspace: Workspace,
         spawner: Spawner,
         classify: Classify,
+        sandbox: Sandbox | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._workspace = workspace
         self._spawner = spawner
         self._classify = classify
+        self._sandbox = sandbox
         self._clock = clock
         self._bash = shutil.which("bash") or "/bin/sh"
         self._environment = Environment(settings.env_hide, settings.env_keep)
@@ -120,9 +126,12 @@ class BashOp:
 
     async def _execute(self, call: Call, launch: _Launch) -> Outcome:
         deadline = anyio.current_time() + call.timeout_s
+        walled = Walled(launch.argv) if self._sandbox is None else await self._sandbox.around(launch.argv, launch.env)
         child: Child | None = None
         with _stdin(launch.stdin) as stdin, anyio.CancelScope(deadline=deadline):
-            child = await self._spawner.start(launch.argv, cwd=launch.cwd, env=launch.env, stdin=stdin)
+            child = await self._spawner.start(
+                walled.argv, cwd=launch.cwd, env=launch.env, stdin=stdin, confinement=walled.confinement
+            )
         if child is None:
             return Outcome(Failure("timed_out", f"timed out after {call.timeout_s:g} s, before it could start"))
         async with child:
@@ -135,7 +144,8 @@ class BashOp:
                 raise
         if isinstance(end, Contention):
             return Outcome(replace(Failure.of(end), output=_output(capture, "", None)))
-        result = _result(launch, end.code, capture) if in_time else _out_of_time(call, capture)
+        note = "" if self._sandbox is None or walled == Walled(launch.argv) else self._sandbox.note()
+        result = _result(launch, end.code, capture, note) if in_time else _out_of_time(call, capture)
         return Outcome(result, cpu_s=end.cpu_s, max_rss_bytes=end.max_rss_bytes)
 
     async def _watch(self, child: Child, capture: Capture, deadline: float) -> tuple[Exit | Contention, bool]:
@@ -200,12 +210,16 @@ async def _drain(descriptor: int, stream: Literal["stdout", "stderr"], capture: 
         await capture.add(stream, data)
 
 
-def _result(launch: _Launch, code: int, capture: Capture) -> BashOutput | Failure:
+def _result(launch: _Launch, code: int, capture: Capture, limits: str) -> BashOutput | Failure:
+    """limits: what a confined command may do, said where it seems to have failed on that."""
     shell, _, command = launch.argv[:3]
     if code == 0 or (code == 1 and is_answer(command, shell, said_error=capture.stderr() != "")):
         output = _output(capture, "", code)
         return output if output.merged else replace(output, merged=_SILENT)
-    return Failure("exit_status", f"exit {code}", _output(capture, f"Exit code {code}", code))
+    first = f"Exit code {code}"
+    if limits and _REFUSED.search(capture.stderr()):
+        first = f"{first}\n{limits}"
+    return Failure("exit_status", f"exit {code}", _output(capture, first, code))
 
 
 def _out_of_time(call: Call, capture: Capture) -> Failure:

@@ -19,7 +19,7 @@ from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.roots import tree_patterns
 from fourfold_tools.ops.wildcards import Wildcards, compile_wildcards, has_magic, split_base
-from fourfold_tools.ops.workspace import Workspace
+from fourfold_tools.ops.workspace import Listing, Workspace
 
 # Paths that one search keeps (the newest); the engine's own bound for sub-steps is the same.
 MAX_PATHS = 20_000
@@ -88,7 +88,7 @@ class GlobOp:
         resolved = [self._resolve(call) for call in calls]
         searches = [s for s in resolved if isinstance(s, _Search)]
         deadline = max(call.deadline for call in calls)
-        ended = not searches or await _walk_in_thread(searches, deadline, self._threads)
+        ended = not searches or await _walk_in_thread(self._workspace, searches, deadline, self._threads)
         share_s = (time.monotonic() - began) / len(calls) if len(calls) > 1 else None
         return [
             Outcome(s if isinstance(s, Failure) else self._result(call, s, ended), duration_s=share_s)
@@ -122,7 +122,7 @@ async def expand_glob(
         TimedOut: the walk took longer than timeout_s seconds.
     """
     search = _search(workspace, pattern, None, hides)
-    if not await _walk_in_thread([search], time.monotonic() + timeout_s, anyio.CapacityLimiter(1)):
+    if not await _walk_in_thread(workspace, [search], time.monotonic() + timeout_s, anyio.CapacityLimiter(1)):
         raise TimedOut(f"{pattern}: listing the files took longer than {timeout_s:g} s")
     shown = _display(workspace, search.root)
     return sorted(shown(path) for _, path in search.newest())
@@ -157,7 +157,9 @@ def _search(workspace: Workspace, pattern: str, path: str | None, hides: Hides) 
     return _Search(root, compile_wildcards(rest, anchored=True), hides(root))
 
 
-async def _walk_in_thread(searches: Sequence[_Search], deadline: float, threads: anyio.CapacityLimiter) -> bool:
+async def _walk_in_thread(
+    workspace: Workspace, searches: Sequence[_Search], deadline: float, threads: anyio.CapacityLimiter
+) -> bool:
     """Walk each root once in a worker thread; false when the deadline (time.monotonic) came first.
 
     A thread that hangs in the kernel (a dead network mount) is left behind; every other one ends at the next folder.
@@ -169,7 +171,7 @@ async def _walk_in_thread(searches: Sequence[_Search], deadline: float, threads:
 
     def walk() -> bool:
         roots = dict.fromkeys(s.root for s in searches)
-        return all(_walk(root, [s for s in searches if s.root == root], stopped) for root in roots)
+        return all(_walk(workspace, root, [s for s in searches if s.root == root], stopped) for root in roots)
 
     try:
         with anyio.move_on_after(deadline - time.monotonic() + 0.05):
@@ -179,20 +181,26 @@ async def _walk_in_thread(searches: Sequence[_Search], deadline: float, threads:
         stop.set()
 
 
-def _walk(root: str, searches: Sequence[_Search], stopped: Callable[[], bool]) -> bool:
-    """Depth first over the folders that some pattern leads through; false when told to stop."""
+def _walk(workspace: Workspace, root: str, searches: Sequence[_Search], stopped: Callable[[], bool]) -> bool:
+    """Depth first over the folders that some pattern leads through; false when told to stop.
+
+    A folder is listed where its path still leads to it: one that was swapped for a link meanwhile is not entered.
+    """
     stack = [""]
     while stack:
         if stopped():
             return False
         folder = stack.pop()
+        place = f"{root.rstrip('/')}/{folder}".rstrip("/") or "/"
+        if workspace.shown_by_kernel(place):
+            continue
         try:
-            with os.scandir(os.path.join(root, folder)) as entries:
+            with Listing(place) as entries:
                 files = _sort_out(entries, folder, searches, stack)
+                for search in searches if files else ():
+                    _take(files, folder, search)
         except OSError:
             continue  # unreadable, or gone since it was listed
-        for search in searches if files else ():
-            _take(files, folder, search)
     return True
 
 

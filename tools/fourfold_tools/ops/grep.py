@@ -30,6 +30,7 @@ from fourfold_tools.ops.hits import (
     path_order,
     shown_path,
 )
+from fourfold_tools.ops.permissions.segments import quoted
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.ripgrep import Ended, Ripgrep, Scope, Tap
 from fourfold_tools.ops.roots import search_roots, tree_patterns
@@ -93,12 +94,13 @@ class GrepOp:
         workspace: Workspace,
         spawner: Spawner,
         excluded: Callable[[str], Sequence[str]] = lambda _: (),
+        cores: float = 1,
     ) -> None:
         """excluded: by absolute root the globs of files that the user's permission rules keep out of every search."""
         self._settings = settings
         self._excluded = excluded
         self._workspace = workspace
-        self._ripgrep = Ripgrep(spawner, workspace.cwd)
+        self._ripgrep = Ripgrep(spawner, workspace.cwd, workspace.roots, cores)
         self._threads = anyio.CapacityLimiter(2)
         self._combined = Combined(self._ripgrep, self._threads)
 
@@ -276,8 +278,9 @@ class GrepOp:
         )
 
     def _excluded_below(self, paths: Sequence[str] | None) -> tuple[str, ...]:
-        roots = [os.path.realpath(self._workspace.absolute(path)) for path in paths or ["."]]
-        return tuple(dict.fromkeys(glob for root in roots for glob in self._excluded(root)))
+        roots = [self._workspace.check(path) for path in paths or ["."]]
+        kernel = [_glob_of(self._workspace.cwd, point) for point in self._workspace.kernel]
+        return tuple(dict.fromkeys([*(glob for root in roots for glob in self._excluded(root)), *kernel]))
 
     async def _in_thread(self, work: Callable[[*_Arguments], _T], *arguments: *_Arguments) -> _T:
         # What hangs in the kernel (a dead network mount) must not keep a call past its time.
@@ -294,6 +297,14 @@ def _paths(path: object) -> list[str] | None:
     if path is None:
         return None
     return [literal(p) for p in cast("list[object]", path)] if isinstance(path, list) else [literal(path)]
+
+
+def _glob_of(cwd: str, folder: str) -> str:
+    """The glob that keeps one absolute folder out of a run in `cwd`; see `Permissions.excluded_globs`."""
+    start = cwd.rstrip("/") + "/"
+    inside = folder.startswith(start)
+    names = (folder[len(start) :] if inside else folder[1:]).split("/")
+    return f"!{'/' if inside else '/**/'}{'/'.join(map(quoted, names))}"
 
 
 def _context(step: GrepStep) -> tuple[int, int]:

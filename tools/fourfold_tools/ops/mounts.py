@@ -1,10 +1,16 @@
-"""Mounts: whether a folder's file systems are local, so that opening a file in it cannot hang."""
+"""Mounts: which file systems lie in a folder; those of other machines can hang, those of the kernel hold no files."""
 
 import os
 from collections.abc import Sequence
 
 # Beginnings of the names of file systems that ask another machine or another program.
 _REMOTE = ("nfs", "cifs", "smb", "9p", "virtiofs", "ceph", "afs", "lustre", "gpfs", "gfs2", "ocfs2", "fuse", "autofs")
+# File systems in which the kernel shows itself: what looks like a file there may wait for ever, answer differently
+# each time, or be the memory and the variables of another process.
+_KERNEL = (
+    *("proc", "sysfs", "debugfs", "tracefs", "securityfs", "selinuxfs", "cgroup", "cgroup2", "bpf", "configfs"),
+    *("fusectl", "pstore", "efivarfs", "mqueue", "binfmt_misc", "rpc_pipefs", "nfsd", "devpts"),
+)
 _TABLE = "/proc/self/mountinfo"
 
 
@@ -14,8 +20,7 @@ def all_local(folders: Sequence[str], table: str = _TABLE) -> bool:
     Reads Linux's table of mounts (proc_pid_mountinfo(5)), never the file systems themselves.
     """
     try:
-        with open(table, encoding="utf-8", errors="surrogateescape") as file:
-            mounts = [_mount(line) for line in file]
+        mounts = _mounts(table)
     except OSError:
         return False
     for folder in folders:
@@ -23,6 +28,21 @@ def all_local(folders: Sequence[str], table: str = _TABLE) -> bool:
         if any(kind.startswith(_REMOTE) and (point == home or _within(point, folder)) for point, kind in mounts):
             return False
     return True
+
+
+def kernel_mounts(folders: Sequence[str], table: str = _TABLE) -> tuple[str, ...]:
+    """Where in or around the folders (absolute, real) the kernel shows itself; none where it cannot be seen."""
+    try:
+        mounts = _mounts(table)
+    except OSError:
+        return ()
+    points = [point for point, kind in mounts if kind in _KERNEL]
+    return tuple(dict.fromkeys(p for p in points if any(_within(p, f) or _within(f, p) for f in folders)))
+
+
+def _mounts(table: str) -> list[tuple[str, str]]:
+    with open(table, encoding="utf-8", errors="surrogateescape") as file:
+        return [_mount(line) for line in file]
 
 
 def _mount(line: str) -> tuple[str, str]:

@@ -15,8 +15,9 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from fourfold_tools.errors import Contention, Unsupported
+from fourfold_tools.ops.confinement import Confinement
 from fourfold_tools.ops.spawn_helper import STUBBORN_S
-from fourfold_tools.ops.spawn_link import STUCK_S, Channel, HelperProcess, fault, request
+from fourfold_tools.ops.spawn_link import STUCK_S, Channel, HelperProcess, request, start_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +104,23 @@ class Spawner:
         env: Mapping[str, str],
         stdin: int | None = None,
         merge_stderr: bool = False,
+        confinement: Confinement | None = None,
     ) -> Child:
-        """Start argv[0] (an absolute path) in a session and process group of its own.
+        """Start argv[0] (an absolute path) in a session and process group of its own, under a confinement if given.
 
+        cwd: a path without links; where another folder has taken its place by then, nothing is started.
         stdin: a descriptor that becomes the child's standard input, /dev/null without it; the caller keeps and
         closes its own copy.
 
         Raises:
             NotFound, Denied, TooLarge, Contention, InvalidRequest, Unsupported: no such program or folder; not
                 allowed; more arguments than the system takes; out of processes or descriptors; a NUL character in
-                an argument; a platform without these means (Windows).
+                an argument; a platform without these means (Windows), a kernel that cannot confine.
         """
         if sys.platform == "win32":
             raise Unsupported("programs need process groups and sockets that pass descriptors; on Windows use WSL")
         mark = 1 << 62 | secrets.randbits(61)
-        message = request(argv, cwd, env, mark)
+        message = request(argv, cwd, env, mark, confinement)
         with ExitStack() as ours, ExitStack() as theirs:
             try:
                 near, far = _socketpair(ours, theirs)
@@ -171,9 +174,9 @@ async def read_some(fd: int, max_bytes: int = 65536) -> bytes:
 async def _begin(channel: Channel, helper: HelperProcess, rest: bytes, program: str, cwd: str) -> int:
     """The pid of the program, once it runs; not cancelled in between, so that nobody loses sight of it."""
     with anyio.move_on_after(STUCK_S, shield=True):
-        pid, number, in_folder = await channel.begin(rest)
+        pid, number, place = await channel.begin(rest)
         if number:
-            raise fault(number, cwd if in_folder else program, "folder" if in_folder else "program")
+            raise start_fault(number, place, program, cwd)
         return pid
     helper.kill()
     with anyio.move_on_after(STUCK_S, shield=True):

@@ -26,7 +26,7 @@ from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.mounts import all_local
 from fourfold_tools.ops.pdf import pdf_text
 from fourfold_tools.ops.reading import Reader, Request
-from fourfold_tools.ops.workspace import Workspace
+from fourfold_tools.ops.workspace import Listing, Workspace
 
 _NOWAIT = os.RWF_NOWAIT if sys.platform == "linux" else 0
 # Bytes that one group may read on the event loop (about 2 ms); what is left goes to threads.
@@ -222,7 +222,7 @@ def _did_you_mean(workspace: Workspace, path: str) -> str:
     """A sentence that names a file of the same folder with another extension or a nearby spelling, else nothing."""
     try:
         folder, name = os.path.split(workspace.absolute(path))
-        with os.scandir(workspace.check(folder)) as entries:
+        with Listing(workspace.check(folder)) as entries:
             names = [e.name for e in islice(entries, _SIMILAR_NAMES) if e.name.isprintable() and not e.is_dir()]
     except (FourfoldError, OSError):
         return ""

@@ -6,11 +6,13 @@ import shutil
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import anyio
 
 from fourfold_tools.errors import Contention, InvalidRequest, Unsupported
+from fourfold_tools.ops.confinement import Confinement, file_confinement
+from fourfold_tools.ops.ignore_files import ignore_files
 from fourfold_tools.ops.process import Spawner, read_some
 from fourfold_tools.ops.roots import Roots
 
@@ -25,6 +27,14 @@ _MAX_ERROR_BYTES = 65_536
 _KNOWN_CODES = {0, 1, 2}  # something matched, nothing did, something could not be read or understood
 _SAID_WHEN_SORTING = re.compile(r"IO error for operation on .+: (?=[^:]+$)")
 _MIN_RECORD_BYTES = 7  # `./a NUL 1 : LF`
+# What ripgrep's memory allocator asks the kernel.
+_KERNEL_FILES = ("/proc/sys/vm/overcommit_memory", "/sys/kernel/mm/transparent_hugepage/enabled")
+_MOST_THREADS = 12  # ripgrep's own bound
+
+
+def _packaged() -> str:
+    """Where the ripgrep that is installed with fourfold stands; a static program, which needs no other file."""
+    return os.path.join(sysconfig.get_path("scripts"), "rg.exe" if os.name == "nt" else "rg")
 
 
 @lru_cache(maxsize=1)
@@ -34,8 +44,7 @@ def find_ripgrep() -> str:
     Raises:
         Unsupported: there is none; the message says what to install.
     """
-    name = "rg.exe" if os.name == "nt" else "rg"
-    for found in (os.path.join(sysconfig.get_path("scripts"), name), shutil.which("rg")):
+    for found in (_packaged(), shutil.which("rg")):
         if found and os.path.isabs(found) and os.access(found, os.X_OK):
             return found
     raise Unsupported(
@@ -143,11 +152,20 @@ class Ended:
 
 
 class Ripgrep:
-    """Runs ripgrep in one folder."""
+    """Runs ripgrep in one folder. Where the kernel can hold it to that it opens nothing outside `reads`.
 
-    def __init__(self, spawner: Spawner, cwd: str) -> None:
+    ripgrep opens what it has listed by name; without that, a folder that is swapped for a link meanwhile leads out.
+    """
+
+    def __init__(self, spawner: Spawner, cwd: str, reads: Sequence[str] = (), cores: float = 1) -> None:
+        """reads: the absolute folders of the workspace; none: ripgrep is not confined.
+
+        cores: those that it may use; confined, it cannot ask how many it has.
+        """
+        self._threads = f"--threads={max(1, min(_MOST_THREADS, int(cores)))}"
         self._spawner = spawner
         self._cwd = cwd
+        self._reads = tuple(reads)
         # HOME and XDG_CONFIG_HOME lead to the user's own git excludes, which hold here as they do for git.
         self._env = {name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in os.environ}
 
@@ -180,8 +198,11 @@ class Ripgrep:
         for argument in arguments:
             if "\0" in argument or len(argument.encode()) > MAX_PATTERN_BYTES + 64:
                 raise InvalidRequest("a pattern, glob or type holds a NUL character or is longer than 65,536 bytes")
-        argv = [find_ripgrep(), *arguments]
-        async with await self._spawner.start(argv, cwd=self._cwd, env=self._env, stdin=stdin) as child:
+        program = find_ripgrep()
+        confinement = self._confinement(program)
+        argv = [program, *([self._threads] if confinement else []), *arguments]  # a later --threads wins
+        start = partial(self._spawner.start, argv, cwd=self._cwd, env=self._env, stdin=stdin)
+        async with await start(confinement=confinement) as child:
             async with anyio.create_task_group() as tasks:
                 if child.stderr is not None:
                     tasks.start_soon(_drain, child.stderr, ended.errors)
@@ -195,6 +216,13 @@ class Ripgrep:
         ended.failed |= exit_.code == 2
         ended.cpu_s += exit_.cpu_s
         ended.max_rss_bytes = max(ended.max_rss_bytes, exit_.max_rss_bytes)
+
+    def _confinement(self, program: str) -> Confinement | None:
+        """None where the kernel cannot, and for a ripgrep of the system's, which may need libraries from anywhere."""
+        if not self._reads or program != _packaged() or not file_confinement():
+            return None
+        reads = (*self._reads, *ignore_files(self._reads, self._env), *_KERNEL_FILES)
+        return Confinement(reads=reads, executes=(program,))
 
 
 async def _drain(descriptor: int, into: bytearray) -> None:

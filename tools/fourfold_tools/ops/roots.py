@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fourfold_tools.errors import NotFound, Unsupported
-from fourfold_tools.ops.workspace import Workspace
+from fourfold_tools.ops.workspace import Workspace, settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def search_roots(workspace: Workspace, paths: Sequence[str] | None) -> Roots:
     if paths is None:
         return Roots(("./",), lone_file=False)
     modes = {workspace.check(path): path for path in paths}
-    files = {real for real, path in modes.items() if _is_file(real, path)}
+    files = {real for real, path in modes.items() if _is_file(workspace, real, path)}
     kept: list[str] = []
     for real in sorted(modes, key=lambda path: path.split("/")):
         if not kept or not f"{real}/".startswith(kept[-1].rstrip("/") + "/"):
@@ -54,21 +54,21 @@ def search_roots(workspace: Workspace, paths: Sequence[str] | None) -> Roots:
 
 def tree_patterns(workspace: Workspace, paths: Iterable[str]) -> frozenset[str]:
     """The effects pattern of everything at and below each path."""
-    return frozenset(
-        os.path.realpath(workspace.absolute(path)).rstrip("/") + "/**" for path in paths if "\0" not in path
-    )
+    absolute = [workspace.absolute(path) for path in paths if "\0" not in path]
+    return frozenset(settled(path).rstrip("/") + "/**" for path in absolute)
 
 
-def _is_file(real: str, path: str) -> bool:
+def _is_file(workspace: Workspace, real: str, path: str) -> bool:
     try:
-        mode = os.stat(real).st_mode
+        status = os.stat(real)
     except OSError as exc:
         raise NotFound(f"no such file or folder: {path}") from exc
-    if stat.S_ISREG(mode):
-        return True
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
+        if workspace.shown_by_kernel(real):
+            raise Unsupported(f"{path} is shown by the kernel and holds no files on a disk; it is never searched")
         return False
-    raise Unsupported(f"{path} is neither a file nor a folder (a pipe, socket or device); it is never opened")
+    workspace.refuse_special(status, path)
+    return True
 
 
 def _argument(workspace: Workspace, real: str) -> str:

@@ -1,13 +1,15 @@
 """The spawn helper: a small program that starts, reaps and ends other programs for the server that runs it.
 
-It is run as a file (`python -I -S -E spawn_helper.py`, standard library only, one thread) with the control socket as
-its standard input. It exists because a small process starts programs faster than a large one, gets true resource
-figures for each, becomes the parent of everything they leave behind, and outlives the server by the moment it takes
-to end all of that, `kill -9` of the server included.
+It is run as a file (`python -I -S -E spawn_helper.py`, standard library only) with the control socket as its standard
+input. One thread does everything; only a program with a confinement is started by a thread that has confined itself.
+The helper exists because a small process starts programs faster than a large one, gets true resource figures for
+each, becomes the parent of everything they leave behind, and outlives the server by the moment it takes to end all
+of that, `kill -9` of the server included.
 
 Control socket, server to helper: one byte with four descriptors per program (its channel, stdin, stdout, stderr).
-Channel of a program, server to helper: REQUEST and as many bytes as it says (NUL-separated: folder, argv, `K=V`),
-then any number of KILL; its end means KILL without grace. Helper to server: STARTED, then ENDED, then the end.
+Channel of a program, server to helper: REQUEST and as many bytes as it says (NUL-separated: folder, the fields of a
+confinement, argv, `K=V`), then any number of KILL; its end means KILL without grace. Helper to server: STARTED, then
+ENDED, then the end.
 
 Whose is a process? Its session is the program's, or else its soft limit RLIMIT_RTTIME is: each program gets a random,
 practically infinite value there, which forks, `setsid` and `env -i` hand on. A process that shows neither belongs to
@@ -24,21 +26,24 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator
 
 if sys.platform == "linux":
     import ctypes
     import resource
 
-REQUEST = struct.Struct("<IIQ")  # bytes that follow, how many of its fields are argv, mark
+REQUEST = struct.Struct("<IIIQ")  # bytes that follow, how many fields are the confinement and argv, mark
 KILL = struct.Struct("<d")  # seconds between TERM and KILL
-STARTED = struct.Struct("<iii")  # pid, errno, 1 where the folder was at fault
+STARTED = struct.Struct("<iii")  # pid, errno, what was at fault
+PROGRAM, FOLDER, CONFINEMENT = range(3)
 ENDED = struct.Struct("<idq")  # exit code, CPU seconds, peak resident bytes
 
 # Longest time to see killed processes end; one that sits in the kernel longer (a dead network mount) is given up.
 STUBBORN_S = 5.0
 
 _HANDED = 4  # descriptors per program
+_MAX_CONFINED = 8  # threads that wait for the next program with their confinement; the oldest goes first
 _PR_SET_CHILD_SUBREAPER = 36
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, KiB elsewhere
 _PROC = os.path.exists("/proc/self/stat")  # without it (macOS) only process groups can be ended
@@ -130,14 +135,58 @@ class Program:
         return belongs(pid, self.pid, self.mark)
 
 
+class Confined:
+    """A thread that has confined itself, for good, and starts programs that are confined with it.
+
+    The caller waits while it works: what a process shares among threads (folder, limits) is the caller's to set.
+    """
+
+    def __init__(self, fields: list[bytes]) -> None:
+        import threading
+        from queue import SimpleQueue
+
+        self._work: SimpleQueue[Callable[[], int] | None] = SimpleQueue()
+        self._done: SimpleQueue[int | OSError | ValueError] = SimpleQueue()
+        self.fields = fields
+        threading.Thread(target=self._serve, daemon=True).start()
+        self.fault = self._done.get()
+
+    def run(self, work: Callable[[], int]) -> int:
+        """What `work` gives in the confined thread, its errors too."""
+        self._work.put(work)
+        result = self._done.get()
+        if isinstance(result, int):
+            return result
+        raise result
+
+    def close(self) -> None:
+        self._work.put(None)
+
+    def _serve(self) -> None:
+        """First whether the confinement holds, 0 or the error; then one result for each piece of work."""
+        result = _attempt(self._restrict)
+        self._done.put(result)
+        while result == 0 and (work := self._work.get()) is not None:
+            self._done.put(_attempt(work))
+
+    def _restrict(self) -> int:
+        module = _confinement()
+        module.restrict(module.of_fields(self.fields))
+        return 0
+
+
 class Helper:
-    """Mutable: the programs by pid until they are reported, and the owner of each orphan (None: nobody knows)."""
+    """Mutable: the programs by pid until they are reported, and the owner of each orphan (None: nobody knows).
+
+    confined: the threads that wait for the next program with their confinement.
+    """
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
         self.programs: dict[int, Program] = {}
         self.orphans: dict[int, Program | None] = {}
         self.given_up: set[int] = set()
+        self.confined: list[Confined] = []
         self.selector = selectors.DefaultSelector()
         self.selector.register(control, selectors.EVENT_READ, self.accept)
         self.marks = _marks_work()
@@ -214,50 +263,67 @@ class Helper:
         """Start a program whose request has come whole."""
         if len(program.received) < REQUEST.size:
             return
-        size, argc, program.mark = REQUEST.unpack_from(program.received)
+        size, limits, argc, program.mark = REQUEST.unpack_from(program.received)
         if len(program.received) < REQUEST.size + size:
             return
         fields = program.received[REQUEST.size : REQUEST.size + size].split(b"\0")
         program.received = program.received[REQUEST.size + size :]
-        fault, in_folder = self.spawn(program, fields[0], fields[1 : argc + 1], fields[argc + 1 :])
+        fault, place = self.start(program, fields[0], fields[1 : limits + 1], fields[limits + 1 :], argc)
         for descriptor in program.stdio:
             os.close(descriptor)
         program.stdio = []
-        _send(program.channel, STARTED.pack(program.pid, fault, in_folder))
+        _send(program.channel, STARTED.pack(program.pid, fault, place))
         if fault:
             self.forget(program)
         else:
             self.programs[program.pid] = program
 
-    def spawn(self, program: Program, folder: bytes, argv: list[bytes], env: list[bytes]) -> tuple[int, bool]:
-        """Run argv[0] in a session of its own, nothing of ours in it; gives errno and whether it was the folder's."""
+    def start(
+        self, program: Program, folder: bytes, limits: list[bytes], fields: list[bytes], argc: int
+    ) -> tuple[int, int]:
+        """Run a program in a session of its own, nothing of ours in it; gives errno and what was at fault."""
         try:
             os.chdir(folder)
+            if os.getcwdb() != folder:  # another folder has taken its place since it was looked up
+                return errno.ESTALE, FOLDER
         except OSError as exc:
-            return exc.errno or errno.EIO, True
-        stdin, stdout, stderr = program.stdio
+            return _errno(exc), FOLDER
         try:
+            confined = self.confinement(limits) if limits else None
+            if confined is not None and confined.fault:
+                return _errno(confined.fault), CONFINEMENT
             self.set_mark(program.mark)
-            program.pid = os.posix_spawn(
-                argv[0],
-                argv,
-                dict(_split(entry) for entry in env),
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, stdin, 0),
-                    (os.POSIX_SPAWN_DUP2, stdout, 1),
-                    (os.POSIX_SPAWN_DUP2, stderr, 2),
-                ],
-                setsid=True,
-                setsigmask=[],
-                setsigdef=self.signals,
-            )
-        except OSError as exc:
-            return exc.errno or errno.EIO, False
-        except ValueError:
-            return errno.EINVAL, False
+            work = functools.partial(self.spawn, program.stdio, fields[:argc], fields[argc:])
+            program.pid = work() if confined is None else confined.run(work)
+        except (OSError, ValueError) as exc:
+            return _errno(exc), PROGRAM
         finally:
             os.chdir("/")
-        return 0, False
+        return 0, PROGRAM
+
+    def spawn(self, stdio: list[int], argv: list[bytes], env: list[bytes]) -> int:
+        """The pid of argv[0] with these variables and descriptors."""
+        return os.posix_spawn(
+            argv[0],
+            argv,
+            dict(_split(entry) for entry in env),
+            file_actions=[(os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(stdio)],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=self.signals,
+        )
+
+    def confinement(self, fields: list[bytes]) -> Confined:
+        """The thread with this confinement; one that failed is tried anew."""
+        for confined in self.confined:
+            if confined.fields == fields:
+                return confined
+        confined = Confined(fields)
+        if not confined.fault:
+            self.confined.append(confined)
+        if len(self.confined) > _MAX_CONFINED:
+            self.confined.pop(0).close()
+        return confined
 
     def set_mark(self, mark: int) -> None:
         if sys.platform == "linux" and self.marks:
@@ -371,6 +437,31 @@ class Helper:
             except ChildProcessError:
                 return
             time.sleep(0.001)
+
+
+def _attempt(work: Callable[[], int]) -> int | OSError | ValueError:
+    try:
+        return work()
+    except (OSError, ValueError) as exc:
+        return exc
+
+
+def _errno(error: object) -> int:
+    return (error.errno or errno.EIO) if isinstance(error, OSError) else errno.EINVAL
+
+
+@functools.cache
+def _confinement() -> types.ModuleType:
+    """The module beside this file; it is loaded when the first program is confined."""
+    import importlib.util
+
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "confinement.py")
+    spec = importlib.util.spec_from_file_location("confinement", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["confinement"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _read(path: str) -> bytes:

@@ -14,7 +14,8 @@ import anyio
 
 from fourfold_tools.errors import Contention, Denied, FourfoldError, InvalidRequest, NotFound, TooLarge, Unsupported
 from fourfold_tools.ops import spawn_helper
-from fourfold_tools.ops.spawn_helper import ENDED, KILL, REQUEST, STARTED, STUBBORN_S
+from fourfold_tools.ops.confinement import Confinement
+from fourfold_tools.ops.spawn_helper import CONFINEMENT, ENDED, FOLDER, KILL, REQUEST, STARTED, STUBBORN_S
 
 # Longest time beyond its own bounds that the helper may take to answer; then it counts as stuck and is killed, with
 # all that it runs. Long enough for a machine under heavy load.
@@ -122,8 +123,8 @@ class Channel:
         except BlockingIOError:
             return 0
 
-    async def begin(self, rest: bytes) -> tuple[int, int, bool]:
-        """Send the rest of the request and wait until the program runs: its pid, errno, whether of the folder.
+    async def begin(self, rest: bytes) -> tuple[int, int, int]:
+        """Send the rest of the request and wait until the program runs: its pid, errno, what was at fault.
 
         Raises:
             Contention: the helper was lost; nothing of the program is left.
@@ -132,11 +133,11 @@ class Channel:
             while rest:
                 await anyio.wait_writable(self._socket)
                 rest = rest[self.send_now(rest) :]
-            self._leader, number, in_folder = STARTED.unpack(await self._receive(STARTED.size))
+            self._leader, number, place = STARTED.unpack(await self._receive(STARTED.size))
         except ConnectionError as exc:
             await self._sweep()
             raise Contention(_LOST) from exc
-        return self._leader, number, bool(in_folder)
+        return self._leader, number, place
 
     async def end(self) -> tuple[int, float, int]:
         """Wait until the program and all it started has ended: exit code, CPU seconds, peak resident bytes.
@@ -192,7 +193,9 @@ class Channel:
         return ours and spawn_helper.stat_fields(pid)[:1] not in ([], [b"Z"])
 
 
-def request(argv: Sequence[str], cwd: str, env: Mapping[str, str], mark: int) -> bytes:
+def request(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], mark: int, confinement: Confinement | None = None
+) -> bytes:
     """What the helper reads on a program's channel; text becomes the bytes it came from.
 
     Raises:
@@ -201,7 +204,8 @@ def request(argv: Sequence[str], cwd: str, env: Mapping[str, str], mark: int) ->
     for name in env:
         if not name or "=" in name:
             raise InvalidRequest(f"{name!r} cannot be the name of a variable")
-    texts = (cwd, *argv, *(f"{name}={value}" for name, value in env.items()))
+    limits = [] if confinement is None else confinement.fields()
+    texts = (cwd, *limits, *argv, *(f"{name}={value}" for name, value in env.items()))
     try:
         body = "\0".join(texts).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as exc:
@@ -210,7 +214,16 @@ def request(argv: Sequence[str], cwd: str, env: Mapping[str, str], mark: int) ->
         raise InvalidRequest("an argument, a variable or a path holds a NUL character, which no program can be given")
     if len(body) > os.sysconf("SC_ARG_MAX"):
         raise fault(errno.E2BIG, argv[0], "program")
-    return REQUEST.pack(len(body), len(argv), mark) + body
+    return REQUEST.pack(len(body), len(limits), len(argv), mark) + body
+
+
+def start_fault(number: int, place: int, program: str, cwd: str) -> FourfoldError:
+    """Why a program did not start, as an error of ours."""
+    if place == CONFINEMENT:
+        return Unsupported(f"{program} cannot be confined: {os.strerror(number)}")
+    if number == errno.ESTALE:
+        return Denied(f"folder {cwd} was replaced by another one while the step began")
+    return fault(number, cwd, "folder") if place == FOLDER else fault(number, program, "program")
 
 
 def fault(number: int, name: str, what: str) -> FourfoldError:

@@ -3,7 +3,7 @@
 import os
 
 from fourfold_tools.deployment.tasks import is_pattern
-from fourfold_tools.ops.workspace import Workspace
+from fourfold_tools.ops.workspace import Workspace, settled
 
 
 def resolved(workspace: Workspace, path: str) -> str:
@@ -11,5 +11,5 @@ def resolved(workspace: Workspace, path: str) -> str:
     absolute = workspace.absolute(path).replace(os.sep, "/")
     parts = absolute.split("/")
     wild = next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts))
-    head = os.path.realpath("/".join(parts[:wild]) or "/").replace(os.sep, "/")
+    head = settled("/".join(parts[:wild]) or "/").replace(os.sep, "/")
     return "/".join([head.rstrip("/"), *parts[wild:]]) or "/"

@@ -9,6 +9,7 @@ from fourfold_tools.errors import InvalidRequest
 from fourfold_tools.ops.permissions.segments import as_regex, is_wild
 from fourfold_tools.ops.shell.parse import Word
 from fourfold_tools.ops.wildcards import expand_braces
+from fourfold_tools.ops.workspace import settled
 
 # Folder entries that one wildcard is held against, some ten milliseconds; beyond them the files go unseen.
 _MAX_ENTRIES = 10_000
@@ -96,7 +97,7 @@ def _existing(texts: Iterable[str], folder: str) -> set[str]:
     for form in {form for text in texts for form in _forms(text)}:
         path = os.path.join(folder, os.path.expanduser(form))
         if os.path.lexists(path):
-            found |= {os.path.normpath(path), os.path.realpath(path)}  # they differ where `..` follows a link
+            found |= {os.path.normpath(path), settled(path)}  # they differ where `..` follows a link
     return found
 
 

@@ -10,6 +10,7 @@ from re import DOTALL, Pattern
 from re import compile as compile_regex
 
 from fourfold_tools.ops.permissions.segments import ALL, as_glob, as_regex, is_wild, quoted
+from fourfold_tools.ops.workspace import settled
 
 _ANY_NAME = "\0" * 64  # stands for every name: no file is called so, and `*` matches it
 
@@ -160,7 +161,7 @@ def _without_links(pattern: PathPattern) -> PathPattern:
     """The same pattern at the real place of what it names, as it is when the settings are read."""
     fixed = [] if pattern.floating else list(takewhile(lambda s: not is_wild(s), pattern.segments))
     named = os.path.join(pattern.base, *fixed)
-    real = os.path.realpath(named)
+    real = settled(named)
     return pattern if real == named else replace(pattern, base=real, segments=pattern.segments[len(fixed) :])
 
 

@@ -101,8 +101,7 @@ def main_checkout(folder: str) -> str:
             return folder
         here = above
     try:
-        with open(os.path.join(here, ".git"), encoding="utf-8") as file:
-            pointer = file.read(4096).partition("gitdir:")[2].strip()
+        pointer = _text(os.path.join(here, ".git")).partition("gitdir:")[2].strip()
     except (OSError, UnicodeDecodeError):
         return here
     main, marker, _ = os.path.normpath(os.path.join(here, pointer)).rpartition("/.git/worktrees/")

@@ -57,8 +57,9 @@ class Repository:
 def _stores(entry: str) -> tuple[str, ...]:
     """`.git` itself, and where it is a file (worktree, submodule) the folder it names with all it shares."""
     try:
-        with open(entry, encoding="utf-8", errors="replace") as file:
-            text = file.read(4096)
+        # O_NONBLOCK: a pipe of that name must not hold the server.
+        with open(os.open(entry, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            text = file.read(4096).decode("utf-8", "replace")
     except OSError:
         return (entry,)
     found = re.match(r"gitdir: ([^\n]+)", text)
