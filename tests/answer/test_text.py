@@ -72,7 +72,7 @@ def check_nothing_is_lost(results: list[StepResult], answer: Answer) -> None:
         assert body != "new"
     by_path = {cut.id: cut for cut in answer.cuts}
     for result in results:
-        body = body_of(result)
+        body = body_of(result).whole()
         shown = f"{header(result)}\n{body}" if body else header(result)
         if shown + "\n" in text + "\n":
             continue

@@ -98,4 +98,4 @@ def test_a_header_is_one_line_of_facts(result: StepResult, line: str) -> None:
     ],
 )
 def test_a_body_is_the_output_or_what_went_wrong(result: StepResult, body: str) -> None:
-    assert body_of(result) == body
+    assert body_of(result).whole() == body

@@ -7,6 +7,7 @@ from fourfold_tools.context.signals import Signal
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.scaling import Change, Scaling, Window
 
+_SETTLE_S = 0.05  # a run that is over sooner does not pay for a look at the machine
 _WINDOW_S = 0.5
 
 
@@ -24,6 +25,7 @@ class PressureWatch:
     async def watch(self) -> None:
         """Watch until cancelled; where another run's watch works already, wait for its place."""
         async with self._one:
+            await anyio.sleep(_SETTLE_S)
             before = read_pressure()
             while True:
                 await anyio.sleep(_WINDOW_S)

@@ -28,6 +28,7 @@ from fourfold_tools.ops.glob import GlobOp
 from fourfold_tools.ops.grep import GrepOp
 from fourfold_tools.ops.guard import GuardedOp
 from fourfold_tools.ops.permissions.decide import Permissions
+from fourfold_tools.ops.mounts import all_local
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.read import ReadOp
 from fourfold_tools.ops.sandbox import Sandbox
@@ -139,7 +140,8 @@ class Runtime:
         async with AsyncExitStack() as stack:
             spawner = Spawner()
             stack.push_async_callback(spawner.aclose)
-            database = Database(state / "fourfold.sqlite", settings.store.busy_s)
+            local = all_local([os.path.realpath(state)])
+            database = Database(state / "fourfold.sqlite", settings.store.busy_s, prompt=local)
             stack.push_async_callback(database.aclose)
             runtime = cls._assemble(settings, roots, state, env, database, spawner)
             stack.push_async_callback(runtime.fetch.aclose)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from fourfold_tools.answer.body import Body
 from fourfold_tools.context.tokens import Kind, estimate
-from fourfold_tools.model.output import split_lines
 
 _GAP = "…"
 
@@ -21,17 +21,16 @@ class Piece:
         return self.shown == self.total
 
 
-def cut(body: str, tokens: int, kind: Kind, head_share: float) -> Piece:
+def cut(body: Body, tokens: int, kind: Kind, head_share: float) -> Piece:
     """The body itself where it fits, else its first and last lines with `…` between.
 
     tokens: what the piece may cost, by the same estimate. head_share: part of the room that the head gets; 1.0
     shows no tail. A first line too long for the room is shown in part (then `shown` is 0).
     """
-    total = len(split_lines(body)) if body else 0
-    whole = estimate(body, kind)
-    if whole <= tokens or not body:
-        return Piece(body, total, total)
-    room = max(0, int(len(body) * tokens / whole) - 2)
+    total, whole = body.lines, body.cost(kind)
+    if whole <= tokens or not body.text:
+        return Piece(body.whole(), total, total)
+    room = max(0, int(body.chars * tokens / whole) - 2)
     while room > 0:
         piece = _take(body, room, total, head_share)
         if estimate(piece.text, kind) <= tokens:
@@ -40,11 +39,12 @@ def cut(body: str, tokens: int, kind: Kind, head_share: float) -> Piece:
     return Piece("", 0, total)
 
 
-def _take(body: str, room: int, total: int, head_share: float) -> Piece:
-    head = _first_lines(body, int(room * head_share))
-    tail = _last_lines(body[len(head) :], room - len(head)) if head_share < 1 else ""
+def _take(body: Body, room: int, total: int, head_share: float) -> Piece:
+    head = _first_lines(body.head(room), int(room * head_share))
+    left = room - len(head)
+    tail = _last_lines(body.tail(left)) if head_share < 1 and 0 < left < body.chars - len(head) else ""
     if not head and not tail:
-        return Piece(body[: max(0, room - 1)] + _GAP, 0, total)
+        return Piece(body.head(room)[: max(0, room - 1)] + _GAP, 0, total)
     shown = _count(head) + _count(tail)
     return Piece(f"{head}{_GAP}\n{tail}" if tail else head.removesuffix("\n"), shown, total)
 
@@ -54,13 +54,10 @@ def _first_lines(text: str, room: int) -> str:
     return text[: text.rfind("\n", 0, max(0, room)) + 1]
 
 
-def _last_lines(text: str, room: int) -> str:
-    """Whole lines from the end that fit into `room` characters."""
-    if room <= 0 or room >= len(text):
-        return ""
-    at = text.find("\n", len(text) - room)
-    return text[at + 1 :] if 0 <= at < len(text) - 1 else ""
+def _last_lines(text: str) -> str:
+    """What stands behind the first newline."""
+    return text[text.find("\n") + 1 :] if "\n" in text else ""
 
 
 def _count(text: str) -> int:
-    return len(split_lines(text)) if text else 0
+    return Body(text).lines

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from fourfold_tools.answer.body import Body
 from fourfold_tools.answer.cut import cut
 from fourfold_tools.answer.report import Delivered, RunReport
 from fourfold_tools.answer.text import WHOLE, Answer, Cut, images_of, kept_in
@@ -119,7 +120,7 @@ def _entry(result: StepResult, output: dict[str, Json] | None) -> dict[str, Json
         "duration_s": _round(result.duration_s),
         "cpu_s": _round(result.cpu_s),
         "max_rss_bytes": result.max_rss_bytes,
-        "tokens": estimate(body_of(result), kind_of(result)),
+        "tokens": body_of(result).cost(kind_of(result)),
         "truncated": False,
         "effects": _effects(result),
         "output": output,
@@ -192,7 +193,7 @@ def _fit(result: StepResult, tokens: int, spill: Callable[[str], str]) -> tuple[
         return _entry(result, output), None
     entry = _entry(result, trimmed)
     entry["truncated"], entry["spill"] = True, where.path
-    return entry, Cut(where.id, where.path, where.body and body_of(result))
+    return entry, Cut(where.id, where.path, where.body and body_of(result).whole())
 
 
 def _trimmed(result: StepResult, output: dict[str, Json], tokens: int) -> dict[str, Json]:
@@ -211,9 +212,10 @@ def _shorter(result: StepResult, value: Any, tokens: int) -> Json:
     if _cost(value) <= tokens:
         return value
     if isinstance(value, str):
-        text = cut(value, tokens, kind_of(result), head_share(result)).text
+        kind, share = kind_of(result), head_share(result)
+        text = cut(Body(value), tokens, kind, share).text
         while text and _cost(text) > tokens:
-            text = cut(value, estimate(text, kind_of(result)) * 8 // 10, kind_of(result), head_share(result)).text
+            text = cut(Body(value), estimate(text, kind) * 8 // 10, kind, share).text
         return text
     kept: list[Json] = []
     for item in cast("list[Json]", value):

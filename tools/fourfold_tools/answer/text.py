@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fourfold_tools.answer.body import Body
 from fourfold_tools.answer.cut import Piece, cut
 from fourfold_tools.answer.report import Delivered, RunReport
 from fourfold_tools.answer.words import body_of, head_share, header, kind_of, thousands
@@ -133,21 +134,21 @@ def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _S
     heads = [header(r) for r in shown]
     left -= sum(estimate(h, "code") + 1 for h in heads)
     bodies = [body_of(r) for r in shown]
-    costs = [estimate(body, kind_of(r)) + 1 for r, body in zip(shown, bodies, strict=True)]
+    costs = [body.cost(kind_of(r)) + 1 for r, body in zip(shown, bodies, strict=True)]
     demands = [Demand(cost, first=r.state != "ok", most=r.max_tokens) for r, cost in zip(shown, costs, strict=True)]
     rows: list[str] = [problems] if problems else []
     cuts: list[Cut] = []
     unseen = given = 0
     for result, head, body, tokens in zip(shown, heads, bodies, allot(left, demands), strict=True):
         rows.append(head)
-        text, rest = _fit(report, result, body, tokens - 1, spill) if body else ("", None)
+        text, rest = _fit(report, result, body, tokens - 1, spill) if body.text else ("", None)
         given += estimate(text, kind_of(result)) + 1
-        unseen += bool(body) and not text
+        unseen += bool(body.text) and not text
         rows += [text] if text else []
         cuts += [rest] if rest and (text or not folded) else []
     if folded:
         rows.append(_folded_line(report, len(shown), spill))
-        whole = "\n".join(f"{header(r)}\n{body_of(r)}" for r in report.results)
+        whole = "\n".join(f"{header(r)}\n{body_of(r).whole()}" for r in report.results)
         cuts.append(Cut(WHOLE, spill(WHOLE), whole))
     elif unseen:
         rows.append(f"… {unseen:,} outputs did not fit; each is in {spill('ID')}")
@@ -172,7 +173,7 @@ def _fold(report: RunReport, budget: int) -> tuple[list[StepResult], bool]:
 
 
 def _fit(
-    report: RunReport, result: StepResult, body: str, tokens: int, spill: Callable[[str], str]
+    report: RunReport, result: StepResult, body: Body, tokens: int, spill: Callable[[str], str]
 ) -> tuple[str, Cut | None]:
     """A body within its tokens, with a line that says where the whole is; nothing where not even the line fits."""
     share, kind = 1.0 if report.heads_only else head_share(result), kind_of(result)
@@ -180,12 +181,12 @@ def _fit(
     if piece.whole:
         return piece.text, None
     where = kept_in(result, spill)
-    room = tokens - estimate(_cut_line(Piece(body, 0, piece.total), where.path), kind) - 1
+    room = tokens - estimate(_cut_line(Piece("…", 0, piece.total), where.path), kind) - 1
     if room < 0:
-        return "", Cut(result.id, spill(result.id), body)
+        return "", Cut(result.id, spill(result.id), body.whole())
     piece = cut(body, room, kind, share)
     line = _cut_line(piece, where.path)
-    return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body)
+    return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body.whole())
 
 
 def _cut_line(piece: Piece, path: str) -> str:

@@ -1,5 +1,6 @@
 """Words and numbers of an answer: seconds, bytes, token counts, section headers. Pure."""
 
+from fourfold_tools.answer.body import Body
 from fourfold_tools.context import tokens
 from fourfold_tools.context.tokens import Kind
 from fourfold_tools.model.output import ReadOutput
@@ -65,11 +66,13 @@ def header(result: StepResult) -> str:
     return "── " + " · ".join(parts)
 
 
-def body_of(result: StepResult) -> str:
+def body_of(result: StepResult) -> Body:
     """What stands under a header when nothing is cut."""
     if result.same_as is not None:
-        return f"(same as {result.same_as})"
-    if result.output is not None:
-        body = result.output.body()
-        return body if result.code in {None, "exit_status", "timed_out"} else f"{result.message}\n{body}"
-    return result.message if result.code != "cancelled" or result.state != "skipped" else ""
+        return Body(f"(same as {result.same_as})")
+    if result.output is None:
+        return Body(result.message if result.code != "cancelled" or result.state != "skipped" else "")
+    if result.code not in {None, "exit_status", "timed_out"}:
+        return Body(f"{result.message}\n{result.output.body()}")
+    out = result.output
+    return Body(out.text, out.start_line) if isinstance(out, ReadOutput) and out.has_numbers else Body(out.body())

@@ -16,12 +16,15 @@ _HEX = frozenset({".hex", ".b64", ".pem", ".crt", ".key", ".asc", ".sha256"})
 _BY_OP: dict[str, Kind] = {"grep": "code", "glob": "data", "bash": "data", "fetch": "prose"}
 
 
-def estimate(text: str, kind: Kind = "code") -> int:
-    """Tokens of a text: ASCII by the rate of its kind, every other character one token. Never below len / 4."""
+def estimate(text: str, kind: Kind = "code", more: int = 0) -> int:
+    """Tokens of a text and `more` ASCII characters: ASCII by the rate of its kind, every other character one token.
+
+    Never below len / 4.
+    """
     if text.isascii():
-        return math.ceil(len(text) / CHARS_PER_TOKEN[kind])
+        return math.ceil((len(text) + more) / CHARS_PER_TOKEN[kind])
     ascii_chars = len(text.encode("ascii", "ignore"))
-    return math.ceil(ascii_chars / CHARS_PER_TOKEN[kind]) + len(text) - ascii_chars
+    return math.ceil((ascii_chars + more) / CHARS_PER_TOKEN[kind]) + len(text) - ascii_chars
 
 
 def kind_of(op: str, path: str = "") -> Kind:

@@ -42,12 +42,15 @@ class ReadOutput:
     image: Image | None = None
     source: str | None = None
 
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the body is the text with line numbers."""
+        return self.numbered and (bool(self.text) or not self.note)
+
     def body(self) -> str:
-        if self.note and not self.text:
-            return self.note
-        if not self.numbered:
-            return self.text
-        return number_lines(self.text, self.start_line)
+        if self.has_numbers:
+            return number_lines(self.text, self.start_line)
+        return self.text or self.note
 
     def data(self) -> dict[str, Json]:
         out: dict[str, Json] = {
@@ -182,6 +185,17 @@ class FetchOutput:
 
 
 AnyOutput = ReadOutput | GrepOutput | GlobOutput | BashOutput | FetchOutput
+
+
+def chars_of(output: AnyOutput) -> int:
+    """Characters of all that an output holds, nearly."""
+    match output:
+        case ReadOutput() | FetchOutput():
+            return len(output.text) + (len(output.image.data) if output.image else 0)
+        case BashOutput():
+            return len(output.merged) + len(output.stdout) + len(output.stderr)
+        case _:
+            return 2 * len(output.text)
 
 
 def as_list(value: Json) -> list[Json]:

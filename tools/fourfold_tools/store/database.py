@@ -1,4 +1,4 @@
-"""The database: one SQLite file in WAL mode, used from one worker thread, and what happens when it is broken."""
+"""The database: one SQLite file in WAL mode, used by one thread at a time, and what happens when it is broken."""
 
 import logging
 import sqlite3
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import anyio.lowlevel
 import anyio.to_thread
 from anyio import CapacityLimiter
 
@@ -14,6 +15,10 @@ T = TypeVar("T")
 _log = logging.getLogger("fourfold.store")
 
 SCHEMA_VERSION = 1
+# Small transactions in a row on the event loop, which leave the log to grow; the next one, in the thread, writes it
+# back into the file and may wait for the disk (a small one is a page or two of the thousand that SQLite allows).
+_MOST_IN_A_ROW = 100
+_LOG_PAGES = 1_000  # of the log, after which it is written back into the file (SQLite's own default)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs(
     id TEXT PRIMARY KEY, created REAL NOT NULL, ended REAL, state TEXT NOT NULL, owner TEXT NOT NULL,
@@ -57,30 +62,64 @@ class Database:
     in memory, so that a batch never stops for its sake; a damaged file is kept beside a new one.
     """
 
-    def __init__(self, path: Path | None, busy_s: float) -> None:
-        """path: None keeps everything in memory."""
+    def __init__(self, path: Path | None, busy_s: float, *, prompt: bool = False) -> None:
+        """path: None keeps everything in memory. prompt: the file system answers at once (it is local)."""
         self.path = path
         self.fault: str | None = None
         self._busy_s = busy_s
+        self._prompt = prompt
+        self._in_a_row = 0
         self._connection: sqlite3.Connection | None = None
         self._one = CapacityLimiter(1)
 
-    async def use(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one transaction on the worker thread; it is run again where the file had to be given up.
+    async def use(self, work: Callable[[sqlite3.Connection], T], *, small: bool = False) -> T:
+        """Run `work` in one transaction; it is run again where the file had to be given up.
+
+        small: a few rows of a few KB. Such work runs on the event loop, in less time than a hop to the worker thread
+        takes, while nobody else uses the file; everything else runs on the worker thread.
 
         Raises:
             StoreBusy: the file stayed locked.
         """
+        if small and self._may_be_now():
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            self._in_a_row += 1
+            try:
+                return self._at_once(work)
+            except StoreBusy:
+                pass  # the thread waits for the other server
+        self._in_a_row = 0
         return await anyio.to_thread.run_sync(self.use_now, work, limiter=self._one)
 
     def use_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """The same on the calling thread."""
+        """The same on the calling thread.
+
+        Raises:
+            StoreBusy: the file stayed locked.
+        """
         try:
             return self._transaction(self._open(), work)
         except (sqlite3.Error, OSError) as exc:
             if _is_busy(exc):
                 raise StoreBusy("another server holds the store") from exc
             return self._transaction(self._replace(exc), work)
+
+    def _may_be_now(self) -> bool:
+        """Whether small work need not wait: the file is open and local, and no work is in the thread."""
+        free = self._one.borrowed_tokens == 0 and self._connection is not None
+        return free and (self._prompt or self.path is None) and self._in_a_row < _MOST_IN_A_ROW
+
+    def _at_once(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` without waiting for another server, and without writing the log back."""
+        connection = self._open()
+        connection.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        try:
+            return self.use_now(work)
+        finally:
+            if connection is self._connection:
+                connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000)}")
+                connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
 
     async def aclose(self) -> None:
         await anyio.to_thread.run_sync(self._close, limiter=self._one)

@@ -17,13 +17,23 @@ from pydantic_core import PydanticSerializationError
 
 from fourfold_tools.errors import InvalidRequest, NotFound
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.output import AnyOutput, BashOutput, FetchOutput, GlobOutput, GrepOutput, ReadOutput
+from fourfold_tools.model.output import (
+    AnyOutput,
+    BashOutput,
+    FetchOutput,
+    GlobOutput,
+    GrepOutput,
+    ReadOutput,
+    chars_of,
+)
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.store.database import Database, StoreBusy
 from fourfold_tools.store.owner import is_alive, this_process
 
 RunState = Literal["running", "done", "cancelled"]
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look like digits
+_TOGETHER_S = 0.05  # that the end of a step which may be repeated waits for others, to be written with them
+_SMALL_CHARS, _SMALL_STEPS = 32_768, 16  # of results or of a request that are written on the event loop
 _OUTPUTS: dict[str, type] = {
     "read": ReadOutput,
     "grep": GrepOutput,
@@ -62,7 +72,8 @@ class StoredRun:
 class RunJournal:
     """One run's way into the store. Mutable: results wait here until `write` takes them along.
 
-    A step that must not be repeated is written before it starts; an end is written soon after.
+    A step that must not be repeated is written before it starts, and its end at once; other ends are written a
+    little later, several together.
     """
 
     def __init__(self, database: Database, run: str) -> None:
@@ -70,29 +81,36 @@ class RunJournal:
         self.run = run
         self._pending: list[StepResult] = []
         self._starts: list[tuple[str, str, float]] = []
+        self._intents: set[str] = set()
         self._news = anyio.Event()
+        self._urgent = anyio.Event()
 
     async def starting(self, ids: Sequence[str]) -> None:
         self._starts += [(self.run, name, time.time()) for name in ids]
+        self._intents.update(ids)
         with suppress(StoreBusy):
             await self._write()
 
     def ended(self, result: StepResult) -> None:
         self._pending.append(result)
         self._news.set()
+        if result.id in self._intents:
+            self._urgent.set()
 
     async def write_on(self) -> None:
         """Write ends as they come, for as long as the run lasts; cancelled from outside."""
         while True:
             await self._news.wait()
-            self._news = anyio.Event()
+            with anyio.move_on_after(_TOGETHER_S):
+                await self._urgent.wait()
+            self._news, self._urgent = anyio.Event(), anyio.Event()
             await self.flush()
 
     async def belongs_to(self, conversation: str) -> None:
         """Name the conversation of a run that began before it was known."""
         sql = "UPDATE runs SET conversation=? WHERE id=?"
         with suppress(StoreBusy):
-            await self._database.use(lambda db: db.execute(sql, (conversation, self.run)).rowcount)
+            await self._database.use(lambda db: db.execute(sql, (conversation, self.run)).rowcount, small=True)
 
     async def flush(self) -> None:
         if self._pending or self._starts:
@@ -118,7 +136,7 @@ class RunJournal:
             then(db)
 
         try:
-            await self._database.use(write)
+            await self._database.use(write, small=_is_small(ended))
         except BaseException:
             self._pending, self._starts = ended + self._pending, starts + self._starts
             raise
@@ -154,7 +172,8 @@ class Runs:
             raise RuntimeError("no free run id in five draws")
 
         try:
-            return RunJournal(self._database, await self._database.use(insert))
+            small = len(request) <= _SMALL_CHARS
+            return RunJournal(self._database, await self._database.use(insert, small=small))
         except StoreBusy:
             return RunJournal(self._database, "r-" + "".join(secrets.choice(_ALPHABET) for _ in range(10)))
 
@@ -237,6 +256,10 @@ def _write(
         db.execute("UPDATE runs SET bytes = bytes + ? WHERE id=?", (size, run))
     if starts:
         db.executemany("INSERT INTO attempts(run,step,started) VALUES(?,?,?)", starts)
+
+
+def _is_small(ended: Sequence[StepResult]) -> bool:
+    return len(ended) <= _SMALL_STEPS and sum(chars_of(r.output) for r in ended if r.output) <= _SMALL_CHARS
 
 
 def _end(db: sqlite3.Connection, run: str, state: RunState, report: str) -> None:

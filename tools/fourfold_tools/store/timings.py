@@ -13,6 +13,8 @@ from fourfold_tools.store.database import Database, StoreBusy
 # measured floors: a read 10 us, a search 30 ms, a walk 60 ms, a command and a page about a second).
 PRIORS: dict[str, float] = {"read": 0.001, "grep": 0.05, "glob": 0.05, "bash": 1.0, "fetch": 0.5}
 _ALPHA = 0.3  # weight of the newest observation in the moving average
+_FEW = 16  # kinds that are written on the event loop
+_FEW = 16  # kinds that are written on the event loop
 _MOST = 5_000  # kinds kept; the longest unused go first
 
 
@@ -64,7 +66,7 @@ class Timings:
         self._known = known
         rows = [(key, count, mean, time.time()) for key, (count, mean) in changed.items()]
         try:
-            await self._database.use(lambda db: _save(db, rows))
+            await self._database.use(lambda db: _save(db, rows), small=len(rows) <= _FEW)
         except StoreBusy:
             return
 

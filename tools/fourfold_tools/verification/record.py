@@ -3,7 +3,8 @@
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 
 from fourfold_tools.context.tokens import CHARS_PER_TOKEN
 from fourfold_tools.mathver.context_usage import use_of_context
@@ -31,7 +32,7 @@ def record_of_run(
         wall_s=wall_s,
         max_parallel=width,
         cores_eff=cores,
-        version=version("fourfold") if _installed() else "source",
+        version=_version(),
         host=f"{platform.system()} {platform.machine()}",
     )
 
@@ -103,11 +104,9 @@ def _is_parent(result: StepResult, results: Sequence[StepResult]) -> bool:
     return result.index[1] == 0 and result.attempts == 0 and result.duration_s is None and result.state == "ok"
 
 
-def _installed() -> bool:
-    from importlib.metadata import PackageNotFoundError
-
+@cache  # reading the installed metadata takes a millisecond
+def _version() -> str:
     try:
-        version("fourfold")
+        return version("fourfold")
     except PackageNotFoundError:
-        return False
-    return True
+        return "source"
