@@ -20,7 +20,7 @@ SHARES = st.sampled_from([0.5, 0.75, 0.85, 1.0])
 def test_a_piece_is_never_longer_than_asked_and_its_lines_are_those_of_the_body(
     body: str, tokens: int, kind: Kind, share: float
 ) -> None:
-    piece = cut(Body(body), tokens, kind, share)
+    piece = cut(Body.of(body), tokens, kind, share)
     lines = split_lines(body) if body else []
     assert piece.total == len(lines)
     assert estimate(piece.text, kind) <= max(0, tokens)
@@ -50,12 +50,12 @@ def _from_both_ends(rows: list[str], lines: list[str], count: int) -> bool:
 
 @given(BODIES, KINDS, SHARES)
 def test_a_body_that_fits_stays_as_it_is(body: str, kind: Kind, share: float) -> None:
-    assert cut(Body(body), estimate(body, kind), kind, share).text == body
+    assert cut(Body.of(body), estimate(body, kind), kind, share).text == body
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_a_single_line_too_long_is_shown_in_part(share: float) -> None:
-    piece = cut(Body("z" * 9_000), 100, "code", share)
+    piece = cut(Body.of("z" * 9_000), 100, "code", share)
     assert (piece.shown, piece.total) == (0, 1)
     assert piece.text.startswith("zzz")
     assert piece.text.endswith("…")
@@ -63,6 +63,6 @@ def test_a_single_line_too_long_is_shown_in_part(share: float) -> None:
 
 def test_a_cut_command_shows_its_end() -> None:
     body = "".join(f"line {n}\n" for n in range(1_000))
-    piece = cut(Body(body), 100, "data", 0.5)
+    piece = cut(Body.of(body), 100, "data", 0.5)
     assert piece.text.startswith("line 0\n")
     assert piece.text.endswith("line 999\n")

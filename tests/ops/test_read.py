@@ -72,6 +72,8 @@ async def shown(op: ReadOp, workspace: Workspace, data: bytes, name: str = "f.tx
     Path(workspace.cwd, name).write_bytes(data)
     (result,) = await run(op, call(name, **arguments))
     assert isinstance(result, ReadOutput), result
+    if result.has_numbers:  # the answer numbers and cuts by this count
+        assert result.line_count == len(split_lines(result.text))
     return result
 
 

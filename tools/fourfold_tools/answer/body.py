@@ -7,31 +7,30 @@ from fourfold_tools.context.tokens import Kind, estimate
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A text and the number of its first line, None where lines carry no numbers.
+    """A text, how many lines it has, and the number of the first one (None where lines carry no numbers).
 
     What it says of itself (`chars`, `cost`, `head`, `tail`) is said of `whole()`, which most bodies of a large
     answer never make: numbering a line costs ten times as much as reading it.
+
+    lines: by `\n` alone, without the empty rest after a final newline.
     """
 
     text: str
+    lines: int
     first: int | None = None
 
-    @property
-    def lines(self) -> int:
-        """Lines by `\\n` alone, without the empty rest after a final newline."""
-        return self.text.count("\n") + (self.text[-1:] not in {"", "\n"})
+    @classmethod
+    def of(cls, text: str) -> "Body":
+        """A text whose lines carry no numbers."""
+        return cls(text, text.count("\n") + (text[-1:] not in {"", "\n"}))
 
     @property
     def chars(self) -> int:
-        if self.first is None or not self.text:
-            return len(self.text)
-        return len(self.text) - self.text.endswith("\n") + self._numbering()
+        return len(self.text) + self._numbering()
 
     def cost(self, kind: Kind) -> int:
         """Tokens of all of it."""
-        if self.first is None or not self.text:
-            return estimate(self.text, kind)
-        return estimate(self.text, kind, self._numbering() - self.text.endswith("\n"))
+        return estimate(self.text, kind, self._numbering())
 
     def whole(self) -> str:
         return self.head(len(self.text))
@@ -40,23 +39,27 @@ class Body:
         """The first `most` characters at least, or all."""
         if self.first is None or not self.text:
             return self.text[:most]
-        end = len(self.text) - self.text.endswith("\n")
-        return _numbered(self.text[: min(most, end)], self.first)
+        return _numbered(self.text[: min(most, self._end())], self.first)
 
     def tail(self, most: int) -> str:
         """The last `most` characters, or all."""
-        if self.first is None or not self.text:
+        if not most or self.first is None or not self.text:
             return self.text[-most:] if most else ""
-        end = len(self.text) - self.text.endswith("\n")
+        end = self._end()
         start = self.text.rfind("\n", 0, max(0, end - most)) + 1
-        before = self.text.count("\n", 0, start)
-        return _numbered(self.text[start:end], self.first + before)[-most:] if most else ""
+        after = self.text.count("\n", start, end) + 1
+        return _numbered(self.text[start:end], self.first + self.lines - after)[-most:]
+
+    def _end(self) -> int:
+        """Where the last line ends: a final newline is not shown behind a numbered line."""
+        return len(self.text) - self.text.endswith("\n")
 
     def _numbering(self) -> int:
-        """Characters of all line numbers and of the tabs behind them."""
-        assert self.first is not None
-        count = self.lines
-        return count + _digits(self.first + count) - _digits(self.first)
+        """Characters that the numbers and the tabs behind them add, less the final newline that is not shown."""
+        if self.first is None or not self.text:
+            return 0
+        numbers = self.lines + _digits(self.first + self.lines) - _digits(self.first)
+        return numbers - self.text.endswith("\n")
 
 
 def _numbered(text: str, first: int) -> str:

@@ -60,4 +60,4 @@ def _last_lines(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    return Body(text).lines
+    return Body.of(text).lines

@@ -213,9 +213,9 @@ def _shorter(result: StepResult, value: Any, tokens: int) -> Json:
         return value
     if isinstance(value, str):
         kind, share = kind_of(result), head_share(result)
-        text = cut(Body(value), tokens, kind, share).text
+        text = cut(Body.of(value), tokens, kind, share).text
         while text and _cost(text) > tokens:
-            text = cut(Body(value), estimate(text, kind) * 8 // 10, kind, share).text
+            text = cut(Body.of(value), estimate(text, kind) * 8 // 10, kind, share).text
         return text
     kept: list[Json] = []
     for item in cast("list[Json]", value):

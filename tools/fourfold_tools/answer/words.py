@@ -69,10 +69,10 @@ def header(result: StepResult) -> str:
 def body_of(result: StepResult) -> Body:
     """What stands under a header when nothing is cut."""
     if result.same_as is not None:
-        return Body(f"(same as {result.same_as})")
+        return Body.of(f"(same as {result.same_as})")
     if result.output is None:
-        return Body(result.message if result.code != "cancelled" or result.state != "skipped" else "")
+        return Body.of(result.message if result.code != "cancelled" or result.state != "skipped" else "")
     if result.code not in {None, "exit_status", "timed_out"}:
-        return Body(f"{result.message}\n{result.output.body()}")
+        return Body.of(f"{result.message}\n{result.output.body()}")
     out = result.output
-    return Body(out.text, out.start_line) if isinstance(out, ReadOutput) and out.has_numbers else Body(out.body())
+    return Body(out.text, out.line_count, out.start_line) if isinstance(out, ReadOutput) and out.has_numbers else Body.of(out.body())
