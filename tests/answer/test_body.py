@@ -16,7 +16,7 @@ TEXTS = BODIES.filter(bool) | st.text("a\n", min_size=1, max_size=400)
 
 
 def numbered(text: str, first: int) -> Body:
-    return Body(text, len(split_lines(text)), first)
+    return Body.numbered(text, len(split_lines(text)), first)
 
 
 @given(TEXTS, FIRST, KINDS, st.integers(0, 4_000))

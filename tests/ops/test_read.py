@@ -19,7 +19,7 @@ from pdf_file import pdf_file, pdf_of_streams
 
 from fourfold_config.settings import Settings
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.output import Image, ReadOutput
+from fourfold_tools.model.output import Image, ReadOutput, split_lines
 from fourfold_tools.model.request import GrepStep, ReadStep, Reference
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call

@@ -9,41 +9,51 @@ from fourfold_tools.context.tokens import Kind, estimate
 class Body:
     """A text, how many lines it has, and the number of the first one (None where lines carry no numbers).
 
-    What it says of itself (`chars`, `cost`, `head`, `tail`) is said of `whole()`, which most bodies of a large
-    answer never make: numbering a line costs ten times as much as reading it.
+    What it says of itself (`cost`, `head`, `tail`) is said of `whole()`, which most bodies of a large answer never
+    make: numbering a line costs ten times as much as reading it.
 
-    lines: by `\n` alone, without the empty rest after a final newline.
+    lines: by `\n` alone, without the empty rest after a final newline. added: characters that the numbers and the
+    tabs behind them add, less the final newline, which is not shown behind a numbered line.
     """
 
     text: str
     lines: int
     first: int | None = None
+    added: int = 0
 
     @classmethod
     def of(cls, text: str) -> "Body":
         """A text whose lines carry no numbers."""
         return cls(text, text.count("\n") + (text[-1:] not in {"", "\n"}))
 
+    @classmethod
+    def numbered(cls, text: str, lines: int, first: int) -> "Body":
+        """A text of so many lines whose first one has the number `first`; an empty one has none."""
+        if not text:
+            return cls(text, 0)
+        numbers = lines + _digits(first + lines) - _digits(first)
+        return cls(text, lines, first, numbers - text.endswith("\n"))
+
     @property
     def chars(self) -> int:
-        return len(self.text) + self._numbering()
+        return len(self.text) + self.added
 
     def cost(self, kind: Kind) -> int:
         """Tokens of all of it."""
-        return estimate(self.text, kind, self._numbering())
+        return estimate(self.text, kind, self.added)
 
     def whole(self) -> str:
         return self.head(len(self.text))
 
     def head(self, most: int) -> str:
         """The first `most` characters at least, or all."""
-        if self.first is None or not self.text:
+        if self.first is None:
             return self.text[:most]
         return _numbered(self.text[: min(most, self._end())], self.first)
 
     def tail(self, most: int) -> str:
         """The last `most` characters, or all."""
-        if not most or self.first is None or not self.text:
+        if not most or self.first is None:
             return self.text[-most:] if most else ""
         end = self._end()
         start = self.text.rfind("\n", 0, max(0, end - most)) + 1
@@ -51,15 +61,8 @@ class Body:
         return _numbered(self.text[start:end], self.first + self.lines - after)[-most:]
 
     def _end(self) -> int:
-        """Where the last line ends: a final newline is not shown behind a numbered line."""
+        """Where the last line ends."""
         return len(self.text) - self.text.endswith("\n")
-
-    def _numbering(self) -> int:
-        """Characters that the numbers and the tabs behind them add, less the final newline that is not shown."""
-        if self.first is None or not self.text:
-            return 0
-        numbers = self.lines + _digits(self.first + self.lines) - _digits(self.first)
-        return numbers - self.text.endswith("\n")
 
 
 def _numbered(text: str, first: int) -> str:

@@ -40,7 +40,8 @@ def cut(body: Body, tokens: int, kind: Kind, head_share: float) -> Piece:
 
 
 def _take(body: Body, room: int, total: int, head_share: float) -> Piece:
-    head = _first_lines(body.head(room), int(room * head_share))
+    most = int(room * head_share)
+    head = _first_lines(body.head(most), most)
     left = room - len(head)
     tail = _last_lines(body.tail(left)) if head_share < 1 and 0 < left < body.chars - len(head) else ""
     if not head and not tail:

@@ -9,7 +9,7 @@ from fourfold_tools.answer.body import Body
 from fourfold_tools.answer.cut import Piece, cut
 from fourfold_tools.answer.report import Delivered, RunReport
 from fourfold_tools.answer.words import body_of, head_share, header, kind_of, thousands
-from fourfold_tools.context.tokens import estimate
+from fourfold_tools.context.tokens import Kind, estimate
 from fourfold_tools.engine.budget import Demand, allot
 from fourfold_tools.model.output import FetchOutput, Image, ReadOutput
 from fourfold_tools.model.result import StepResult
@@ -125,25 +125,40 @@ class _Sections:
     cuts: tuple[Cut, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """One step's section before cutting. cost: tokens of the body and its newline."""
+
+    result: StepResult
+    head: str
+    body: Body
+    kind: Kind
+    cost: int
+
+
+def _section(result: StepResult, head: str) -> _Section:
+    body, kind = body_of(result), kind_of(result)
+    return _Section(result, head, body, kind, body.cost(kind) + 1)
+
+
 def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _Sections:
     """Problem line, then header and body of each step; where the headers alone do not fit, as many as do."""
     budget -= estimate(_folded_line(report, len(report.results), spill), "data") + 1
     problems = _problems(report.results, budget)
     left = budget - (estimate(problems, "data") + 1 if problems else 0)
-    shown, folded = _fold(report, left)
-    heads = [header(r) for r in shown]
-    left -= sum(estimate(h, "code") + 1 for h in heads)
-    bodies = [body_of(r) for r in shown]
-    costs = [body.cost(kind_of(r)) + 1 for r, body in zip(shown, bodies, strict=True)]
-    demands = [Demand(cost, first=r.state != "ok", most=r.max_tokens) for r, cost in zip(shown, costs, strict=True)]
+    heads, cost = _fold(report, left)
+    folded = len(heads) < len(report.results)
+    left -= cost
+    shown = [_section(result, head) for result, head in heads]
+    demands = [Demand(s.cost, first=s.result.state != "ok", most=s.result.max_tokens) for s in shown]
     rows: list[str] = [problems] if problems else []
     cuts: list[Cut] = []
     unseen = given = 0
-    for result, head, body, tokens in zip(shown, heads, bodies, allot(left, demands), strict=True):
-        rows.append(head)
-        text, rest = _fit(report, result, body, tokens - 1, spill) if body.text else ("", None)
-        given += estimate(text, kind_of(result)) + 1
-        unseen += bool(body.text) and not text
+    for section, tokens in zip(shown, allot(left, demands), strict=True):
+        rows.append(section.head)
+        text, rest = _fit(report, section, tokens - 1, spill) if section.body.text else ("", None)
+        given += estimate(text, section.kind) + 1
+        unseen += bool(section.body.text) and not text
         rows += [text] if text else []
         cuts += [rest] if rest and (text or not folded) else []
     if folded:
@@ -152,39 +167,40 @@ def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _S
         cuts.append(Cut(WHOLE, spill(WHOLE), whole))
     elif unseen:
         rows.append(f"… {unseen:,} outputs did not fit; each is in {spill('ID')}")
-    return _Sections("\n".join(rows), budget - left + given, given, max(0, sum(costs) - given), tuple(cuts))
+    cut_away = max(0, sum(s.cost for s in shown) - given)
+    return _Sections("\n".join(rows), budget - left + given, given, cut_away, tuple(cuts))
 
 
 def _folded_line(report: RunReport, shown: int, spill: Callable[[str], str]) -> str:
     return f"… {shown:,} of {len(report.results):,} sections shown; all of them: {spill(WHOLE)}"
 
 
-def _fold(report: RunReport, budget: int) -> tuple[list[StepResult], bool]:
-    """The results whose headers fit into half of the budget, problems first, in submission order."""
+def _fold(report: RunReport, budget: int) -> tuple[list[tuple[StepResult, str]], int]:
+    """The results whose headers fit into half of the budget, problems first, in submission order; and their tokens."""
     room = budget // 2
-    kept: list[StepResult] = []
+    cost = 0
+    kept: list[tuple[StepResult, str]] = []
     for result in sorted(report.results, key=lambda r: (r.state == "ok", r.index)):
-        room -= estimate(header(result), "code") + 1
-        if room < 0:
+        head = header(result)
+        tokens = estimate(head, "code") + 1
+        if cost + tokens > room:
             break
-        kept.append(result)
-    kept.sort(key=lambda r: r.index)
-    return kept, len(kept) < len(report.results)
+        cost += tokens
+        kept.append((result, head))
+    kept.sort(key=lambda entry: entry[0].index)
+    return kept, cost
 
 
-def _fit(
-    report: RunReport, result: StepResult, body: Body, tokens: int, spill: Callable[[str], str]
-) -> tuple[str, Cut | None]:
+def _fit(report: RunReport, section: _Section, tokens: int, spill: Callable[[str], str]) -> tuple[str, Cut | None]:
     """A body within its tokens, with a line that says where the whole is; nothing where not even the line fits."""
-    share, kind = 1.0 if report.heads_only else head_share(result), kind_of(result)
-    piece = cut(body, tokens, kind, share)
-    if piece.whole:
-        return piece.text, None
+    result, body, kind = section.result, section.body, section.kind
+    if section.cost - 1 <= tokens:
+        return body.whole(), None
     where = kept_in(result, spill)
-    room = tokens - estimate(_cut_line(Piece("…", 0, piece.total), where.path), kind) - 1
+    room = tokens - estimate(_cut_line(Piece("…", 0, body.lines), where.path), kind) - 1
     if room < 0:
         return "", Cut(result.id, spill(result.id), body.whole())
-    piece = cut(body, room, kind, share)
+    piece = cut(body, room, kind, 1.0 if report.heads_only else head_share(result))
     line = _cut_line(piece, where.path)
     return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body.whole())
 

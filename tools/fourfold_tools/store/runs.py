@@ -252,7 +252,7 @@ def _write(
     rows = [(run, *r.index, r.id, *_freeze(r)) for r in ended]
     if rows:
         db.executemany("INSERT OR REPLACE INTO steps(run,idx,sub,id,result,output) VALUES(?,?,?,?,?,?)", rows)
-        size = sum(len(row[4]) + len(row[5] or "") for row in rows)
+        size = sum(len(row[4]) + len(row[5] or b"") for row in rows)
         db.execute("UPDATE runs SET bytes = bytes + ? WHERE id=?", (size, run))
     if starts:
         db.executemany("INSERT INTO attempts(run,step,started) VALUES(?,?,?)", starts)
@@ -276,17 +276,15 @@ def _output_adapter(op: str) -> TypeAdapter[Any]:
     return TypeAdapter(_OUTPUTS[op])
 
 
-def _freeze(result: StepResult) -> tuple[str, str | None]:
-    """A result as two JSON texts, its output apart."""
+def _freeze(result: StepResult) -> tuple[bytes, bytes | None]:
+    """A result as two JSON texts in UTF-8, its output apart."""
     bare = replace(result, output=None)
     try:
-        head = _result_adapter().dump_json(bare, exclude_defaults=True).decode()
+        head = _result_adapter().dump_json(bare, exclude_defaults=True)
     except PydanticSerializationError:  # a name in its effects is not UTF-8
         shown = replace(bare, effects=_shown(bare.effects) if bare.effects else None)
-        head = _result_adapter().dump_json(shown, exclude_defaults=True).decode()
-    if result.output is None:
-        return head, None
-    return head, _output_adapter(result.op).dump_json(result.output).decode()
+        head = _result_adapter().dump_json(shown, exclude_defaults=True)
+    return head, None if result.output is None else _output_adapter(result.op).dump_json(result.output)
 
 
 def _shown(effects: Effects) -> Effects:
@@ -298,7 +296,7 @@ def _shown(effects: Effects) -> Effects:
     return replace(effects, reads=told(effects.reads), writes=told(effects.writes))
 
 
-def _thaw(head: str, output: str | None) -> StepResult:
+def _thaw(head: str | bytes, output: str | bytes | None) -> StepResult:
     result = _result_adapter().validate_json(head)
     if output is None:
         return result
