@@ -67,6 +67,7 @@ _PATTERNS = [
     *["foo", "foo_bar", "oo", "bar", "k", "s", "K", "S", "é", "ſ", "\u212a", ":", "-", "--", " ", "#", "a,b"],
     *["bar$", "^foo", "^$", r"\bfoo\b", "fo+", r"[[:alpha:]]+_", "a|b", "x*", "(?i)FOO", "(?i:K)", r"\w+$", r"\S\r"],
     *[r"\d", ".", "foo.*bar", "[^a]$", r"\p{Lu}", r"\B", "x{501}", r"[a-z&&[^f]]oo", r"a{,2}", r"\x{e9}", "(foo)(_)"],
+    *[r"f\w*b\w*", "fo+_b", "(foo)+b?", "o|_", r"foo\b.*k", "[a-f]o+", r"\.|k", r"ba[rk]\s*"],
     *["(?-u:\\xff)", r"\Afoo", r"foo\z", "(?-m)^foo", "(?m:^foo$)", "(?s)f.o", "(?x)f oo # c", "(?P<n>fo)", r"\Qf"],
     *["(", "[f", "b]", "a)(b", "f)|(k", "*", "\\", r"a\nb", "a\nb", "a{2,1}", "(?=f)", "--pre=x", "-f", "a\0b"],
 ]
@@ -160,6 +161,16 @@ _HAZARDS = {
         {"a.txt": "foo\n"},
         [f"fo{{1,{n}}}" + "o?" * 3000 for n in range(1, 12)],
         {},
+    ),
+    "lines that one, two or all patterns may match": (
+        {"a.txt": "foo bar\nfoo 7 bar\nbar foo\nfoo\nbarfoo7\n"},
+        [r"foo\s+bar", r"bar\s*foo", "foo", r"\w+7", "nowhere.*"],
+        {},
+    ),
+    "needles of other letters": (
+        {"a.txt": "\u212aey 1\nkey 2\nſo 3\n"},
+        [r"key\s", r"so\s", r"ké?y"],
+        {"ignore_case": True},
     ),
     "the empty line": ({"a.txt": "\n\nfoo\n\n"}, ["^$", "foo", "x*"], {}),
 }

@@ -75,4 +75,8 @@ def body_of(result: StepResult) -> Body:
     if result.code not in {None, "exit_status", "timed_out"}:
         return Body.of(f"{result.message}\n{result.output.body()}")
     out = result.output
-    return Body.numbered(out.text, out.line_count, out.start_line) if isinstance(out, ReadOutput) and out.has_numbers else Body.of(out.body())
+    return (
+        Body.numbered(out.text, out.line_count, out.start_line)
+        if isinstance(out, ReadOutput) and out.has_numbers
+        else Body.of(out.body())
+    )

@@ -5,7 +5,8 @@ import re
 import sys
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -16,6 +17,7 @@ import anyio
 import anyio.to_thread
 
 from fourfold_tools.ops.hits import FileHits, Line, parse_lines, path_order
+from fourfold_tools.ops.needles import needles
 from fourfold_tools.ops.ripgrep import MAX_PATTERN_BYTES, Ended, Ripgrep, Scope, Tap
 
 # Letters that mean something to ripgrep's regex syntax outside of classes.
@@ -67,6 +69,14 @@ class Candidates:
         self.text = _joined(self._texts)
         self._starts = _starts(self._texts)
 
+    @property
+    def count(self) -> int:
+        return len(self._lines)
+
+    def text_of(self, indices: Sequence[int] | None) -> bytes:
+        """The chosen lines as one text, None for all."""
+        return self.text if indices is None else _joined([self._texts[i] for i in indices])
+
     def literal(self, needle: str) -> list[int]:
         return _lines_with(self.text, self._starts, needle.encode())
 
@@ -92,12 +102,22 @@ class Candidates:
         return [FileHits(self._files[owner].path, lines) for owner, lines in picked.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A pattern and the candidate lines (None: all) that ripgrep itself is to read again."""
+
+    index: int
+    pattern: str
+    lines: Sequence[int] | None = None
+
+
 class Combined:
     """Searches for groups of patterns; every line that it gives to a pattern was judged by ripgrep or by bytes.
 
     One pass prints the lines that match any pattern. Which patterns a line matches is then decided exactly: a
-    literal is looked for in the line's bytes, for a regex ripgrep itself reads the candidate lines again (the
-    submatches of `--json` do not tell: the leftmost alternative hides the others).
+    literal is looked for in the line's bytes; a line that holds what one pattern alone needs is that pattern's; for
+    all others ripgrep itself reads the candidate lines again (the submatches of `--json` do not tell: the leftmost
+    alternative hides the others).
     """
 
     def __init__(self, ripgrep: Ripgrep, threads: anyio.CapacityLimiter) -> None:
@@ -131,7 +151,8 @@ class Combined:
         ended = await self._ripgrep.search(scope, [patterns[i] for i in todo], ("--line-number", *tap.per_file), tap)
         _add(result.ended, ended)
         if ended.refusal:
-            refused = await self._test_all(scope, [(i, patterns[i]) for i in todo], b"", result.ended)
+            tests = [_Test(i, patterns[i]) for i in todo]
+            refused = await self._test_all(scope, tests, Candidates(()), result.ended)
             return [i for i in todo if refused[i] is not None]
         if tap.full:
             rarer = partial(_rarer, scope, patterns, todo, bounds.common_lines)
@@ -150,36 +171,63 @@ class Combined:
     async def _attribute(
         self, scope: Scope, patterns: Sequence[tuple[int, str]], candidates: Candidates, ended: Ended
     ) -> dict[int, list[int] | None]:
-        """For each pattern the candidate lines that it matches, by index; None: ripgrep refuses it."""
-        found: dict[int, list[int] | None] = {}
-        regexes: list[tuple[int, str]] = []
-        for i, pattern in patterns:
-            if not is_literal(pattern, scope.fixed) or (scope.ignore_case and not pattern.isascii()):
-                regexes.append((i, pattern))
-                continue
-            find = candidates.folded if scope.ignore_case else candidates.literal
-            found[i] = await self._off_loop(len(candidates.text), find, pattern)
-        return found | await self._test_all(scope, regexes, candidates.text, ended)
+        """For each pattern the candidate lines that it matches, by index; None: ripgrep refuses it.
+
+        What a pattern may match is known from the bytes it needs (of a literal it is what it does match). A line
+        that only one pattern may match is that one's, because the pass found it; for the others, and for patterns
+        that are not understood, ripgrep reads the lines again.
+        """
+        literals = [(i, p) for i, p in patterns if self._is_plain(scope, p)]
+        regexes = [(i, p, needles(p)) for i, p in patterns if not self._is_plain(scope, p)]
+        unread = [_Test(i, p) for i, p, needed in regexes if needed is None]
+        judged = await self._test_all(scope, unread, candidates, ended)
+        if any(lines is None for lines in judged.values()):
+            return judged | {i: [] for i, _ in patterns if i not in judged}
+        find = partial(_may_match, candidates, scope.ignore_case)
+        wanted = {i: (p,) for i, p in literals} | {i: needed for i, _, needed in regexes if needed is not None}
+        possible = await self._off_loop(len(candidates.text) * len(wanted), find, wanted)
+        found = {i: lines for i, lines in judged.items() if lines is not None} | possible
+        times = Counter(line for lines in found.values() for line in lines)
+        doubtful = [
+            _Test(i, p, lines)
+            for i, p, needed in regexes
+            if needed is not None and (lines := [line for line in possible[i] if times[line] > 1])
+        ]
+        checked = await self._test_all(scope, doubtful, candidates, ended)
+        for test in doubtful:
+            kept = checked[test.index]
+            if kept is None:  # an older ripgrep refuses what this one takes
+                return checked | {i: [] for i, _ in patterns if i not in checked}
+            sure = [line for line in possible[test.index] if times[line] == 1]
+            found[test.index] = sorted([*sure, *kept])
+        return dict(found)
+
+    @staticmethod
+    def _is_plain(scope: Scope, pattern: str) -> bool:
+        """Whether bytes alone decide what a pattern matches."""
+        return is_literal(pattern, scope.fixed) and (pattern.isascii() or not scope.ignore_case)
 
     async def _test_all(
-        self, scope: Scope, patterns: Sequence[tuple[int, str]], text: bytes, ended: Ended
+        self, scope: Scope, tests: Sequence["_Test"], candidates: Candidates, ended: Ended
     ) -> dict[int, list[int] | None]:
-        """For each pattern the lines of a text that ripgrep finds, counted from 0; None: it refuses the pattern."""
+        """For each pattern those of its lines that ripgrep finds; None: it refuses the pattern."""
         found: dict[int, list[int] | None] = {}
         limiter = anyio.CapacityLimiter(_TESTS_AT_ONCE)
 
-        async def test(i: int, pattern: str) -> None:
+        async def test(one: _Test) -> None:
             async with limiter:
                 tap = Tap(sys.maxsize)
-                with _lines_file(text) as descriptor:
-                    one = await self._ripgrep.test(scope, pattern, descriptor, tap)
-                found[i] = None if one.refusal else [int(n) - 1 for n in re.findall(rb"(?m)^(\d+):", tap.data)]
-                one.errors.clear()
-                _add(ended, one)
+                with _lines_file(candidates.text_of(one.lines)) as descriptor:
+                    end = await self._ripgrep.test(scope, one.pattern, descriptor, tap)
+                numbers = [int(n) - 1 for n in re.findall(rb"(?m)^(\d+):", tap.data)]
+                lines = numbers if one.lines is None else [one.lines[n] for n in numbers]
+                found[one.index] = None if end.refusal else lines
+                end.errors.clear()
+                _add(ended, end)
 
         async with anyio.create_task_group() as tasks:
-            for i, pattern in patterns:
-                tasks.start_soon(test, i, pattern)
+            for one in tests:
+                tasks.start_soon(test, one)
         return found
 
     async def _off_loop(self, size: int, work: Callable[[_A], _T], argument: _A) -> _T:
@@ -200,6 +248,18 @@ def can_join(pattern: str, fixed: bool) -> bool:
     What looks harmless and is refused by ripgrep all the same is found out by the test of each pattern alone.
     """
     return not ("\n" in pattern or "\0" in pattern or (not fixed and _ALONE.search(pattern)))
+
+
+def _may_match(
+    candidates: Candidates, ignore_case: bool, wanted: Mapping[int, tuple[str, ...]]
+) -> dict[int, list[int]]:
+    """For each pattern the lines that hold all that it needs, in order."""
+    found: dict[int, list[int]] = {}
+    for i, needed in wanted.items():
+        usable = [n for n in needed if n.isascii() or not ignore_case]  # other letters have more than two cases
+        of_each = [candidates.folded(n) if ignore_case else candidates.literal(n) for n in usable]
+        found[i] = sorted(set(of_each[0]).intersection(*of_each[1:])) if of_each else list(range(candidates.count))
+    return found
 
 
 def _parse(output: bytearray) -> list[FileHits]:
