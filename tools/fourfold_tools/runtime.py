@@ -27,8 +27,8 @@ from fourfold_tools.ops.fetch import FetchOp
 from fourfold_tools.ops.glob import GlobOp
 from fourfold_tools.ops.grep import GrepOp
 from fourfold_tools.ops.guard import GuardedOp
-from fourfold_tools.ops.permissions.decide import Permissions
 from fourfold_tools.ops.mounts import all_local
+from fourfold_tools.ops.permissions.decide import Permissions
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.read import ReadOp
 from fourfold_tools.ops.sandbox import Sandbox
@@ -140,8 +140,7 @@ class Runtime:
         async with AsyncExitStack() as stack:
             spawner = Spawner()
             stack.push_async_callback(spawner.aclose)
-            local = all_local([os.path.realpath(state)])
-            database = Database(state / "fourfold.sqlite", settings.store.busy_s, prompt=local)
+            database = _database(state, settings)
             stack.push_async_callback(database.aclose)
             runtime = cls._assemble(settings, roots, state, env, database, spawner)
             stack.push_async_callback(runtime.fetch.aclose)
@@ -192,6 +191,11 @@ class Runtime:
             sandbox=sandbox,
             cores=cores,
         )
+
+
+def _database(state: Path, settings: Settings) -> Database:
+    local = all_local([os.path.realpath(state)])
+    return Database(state / "fourfold.sqlite", settings.store.busy_s, prompt=local)
 
 
 def _url_refusal(permissions: Permissions, url: str) -> str | None:

@@ -176,7 +176,7 @@ def _folded_line(report: RunReport, shown: int, spill: Callable[[str], str]) -> 
 
 
 def _fold(report: RunReport, budget: int) -> tuple[list[tuple[StepResult, str]], int]:
-    """The results whose headers fit into half of the budget, problems first, in submission order; and their tokens."""
+    """The results whose headers fit into half of the budget, problems first, in submission order; and their cost."""
     room = budget // 2
     cost = 0
     kept: list[tuple[StepResult, str]] = []

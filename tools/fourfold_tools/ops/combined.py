@@ -104,10 +104,10 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """A pattern and the candidate lines (None: all) that ripgrep itself is to read again."""
+    """Candidate lines (None: all) that ripgrep itself is to read again, for any of some patterns."""
 
     index: int
-    pattern: str
+    patterns: Sequence[str]
     lines: Sequence[int] | None = None
 
 
@@ -151,7 +151,7 @@ class Combined:
         ended = await self._ripgrep.search(scope, [patterns[i] for i in todo], ("--line-number", *tap.per_file), tap)
         _add(result.ended, ended)
         if ended.refusal:
-            tests = [_Test(i, patterns[i]) for i in todo]
+            tests = [_Test(i, [patterns[i]]) for i in todo]
             refused = await self._test_all(scope, tests, Candidates(()), result.ended)
             return [i for i in todo if refused[i] is not None]
         if tap.full:
@@ -179,7 +179,7 @@ class Combined:
         """
         literals = [(i, p) for i, p in patterns if self._is_plain(scope, p)]
         regexes = [(i, p, needles(p)) for i, p in patterns if not self._is_plain(scope, p)]
-        unread = [_Test(i, p) for i, p, needed in regexes if needed is None]
+        unread = [_Test(i, [p]) for i, p, needed in regexes if needed is None]
         judged = await self._test_all(scope, unread, candidates, ended)
         if any(lines is None for lines in judged.values()):
             return judged | {i: [] for i, _ in patterns if i not in judged}
@@ -188,18 +188,20 @@ class Combined:
         possible = await self._off_loop(len(candidates.text) * len(wanted), find, wanted)
         found = {i: lines for i, lines in judged.items() if lines is not None} | possible
         times = Counter(line for lines in found.values() for line in lines)
-        doubtful = [
-            _Test(i, p, lines)
-            for i, p, needed in regexes
+        doubtful = {
+            i: lines
+            for i, _, needed in regexes
             if needed is not None and (lines := [line for line in possible[i] if times[line] > 1])
-        ]
-        checked = await self._test_all(scope, doubtful, candidates, ended)
-        for test in doubtful:
-            kept = checked[test.index]
-            if kept is None:  # an older ripgrep refuses what this one takes
-                return checked | {i: [] for i, _ in patterns if i not in checked}
-            sure = [line for line in possible[test.index] if times[line] == 1]
-            found[test.index] = sorted([*sure, *kept])
+        }
+        names, groups = dict(patterns), _apart(doubtful)
+        tests = [_Test(g[0], [names[i] for i in g], sorted(n for i in g for n in doubtful[i])) for g in groups]
+        checked = await self._test_all(scope, tests, candidates, ended)
+        for group, test in zip(groups, tests, strict=True):
+            matched = checked[test.index]
+            if matched is None:  # an older ripgrep refuses what this one takes
+                return {i: None if i in group else [] for i in names}
+            wrong = set(test.lines or ()).difference(matched)
+            found |= {i: [line for line in possible[i] if line not in wrong] for i in group}
         return dict(found)
 
     @staticmethod
@@ -210,7 +212,7 @@ class Combined:
     async def _test_all(
         self, scope: Scope, tests: Sequence["_Test"], candidates: Candidates, ended: Ended
     ) -> dict[int, list[int] | None]:
-        """For each pattern those of its lines that ripgrep finds; None: it refuses the pattern."""
+        """For each test those of its lines that ripgrep finds; None: it refuses a pattern."""
         found: dict[int, list[int] | None] = {}
         limiter = anyio.CapacityLimiter(_TESTS_AT_ONCE)
 
@@ -218,7 +220,7 @@ class Combined:
             async with limiter:
                 tap = Tap(sys.maxsize)
                 with _lines_file(candidates.text_of(one.lines)) as descriptor:
-                    end = await self._ripgrep.test(scope, one.pattern, descriptor, tap)
+                    end = await self._ripgrep.test(scope, one.patterns, descriptor, tap)
                 numbers = [int(n) - 1 for n in re.findall(rb"(?m)^(\d+):", tap.data)]
                 lines = numbers if one.lines is None else [one.lines[n] for n in numbers]
                 found[one.index] = None if end.refusal else lines
@@ -260,6 +262,18 @@ def _may_match(
         of_each = [candidates.folded(n) if ignore_case else candidates.literal(n) for n in usable]
         found[i] = sorted(set(of_each[0]).intersection(*of_each[1:])) if of_each else list(range(candidates.count))
     return found
+
+
+def _apart(lines: Mapping[int, Sequence[int]]) -> list[list[int]]:
+    """The keys in groups, in each of which no two have a line in common: a match then tells whose it is."""
+    groups: list[tuple[list[int], set[int]]] = []
+    for key, mine in lines.items():
+        keys, taken = next((g for g in groups if g[1].isdisjoint(mine)), ([], set[int]()))
+        if not keys:
+            groups.append((keys, taken))
+        keys.append(key)
+        taken.update(mine)
+    return [keys for keys, _ in groups]
 
 
 def _parse(output: bytearray) -> list[FileHits]:

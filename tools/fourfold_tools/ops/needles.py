@@ -2,7 +2,7 @@
 
 import re
 
-# What is understood of ripgrep's syntax; each form is valid wherever it stands, so a pattern made of these alone means
+# What is understood of ripgrep's syntax; each form is valid wherever it stands, so a pattern of these alone means
 # among others what it means by itself.
 _FORMS = re.compile(
     r"""

@@ -185,10 +185,11 @@ class Ripgrep:
                 break
         return ended
 
-    async def test(self, scope: Scope, pattern: str, lines: int, tap: Tap) -> Ended:
+    async def test(self, scope: Scope, patterns: Sequence[str], lines: int, tap: Tap) -> Ended:
         """Print the numbers of matching lines of a descriptor's text, read as the search reads the same line."""
         form = ("--no-config", "--color=never", "--no-filename", "--line-number", "--max-columns=1", "-j1")
-        raw = ("--text", "--encoding=none", *scope.reading, f"--regexp={pattern}", "--", "-")
+        given = [f"--regexp={pattern}" for pattern in patterns]
+        raw = ("--text", "--encoding=none", *scope.reading, *given, "--", "-")
         ended = Ended()
         await self._run([*form, *raw], tap, ended, stdin=lines)
         return ended
