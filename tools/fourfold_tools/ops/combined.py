@@ -268,11 +268,13 @@ def _apart(lines: Mapping[int, Sequence[int]]) -> list[list[int]]:
     """The keys in groups, in each of which no two have a line in common: a match then tells whose it is."""
     groups: list[tuple[list[int], set[int]]] = []
     for key, mine in lines.items():
-        keys, taken = next((g for g in groups if g[1].isdisjoint(mine)), ([], set[int]()))
-        if not keys:
-            groups.append((keys, taken))
-        keys.append(key)
-        taken.update(mine)
+        for keys, taken in groups:
+            if taken.isdisjoint(mine):
+                keys.append(key)
+                taken.update(mine)
+                break
+        else:
+            groups.append(([key], set(mine)))
     return [keys for keys, _ in groups]
 
 

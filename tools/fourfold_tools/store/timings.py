@@ -14,7 +14,6 @@ from fourfold_tools.store.database import Database, StoreBusy
 PRIORS: dict[str, float] = {"read": 0.001, "grep": 0.05, "glob": 0.05, "bash": 1.0, "fetch": 0.5}
 _ALPHA = 0.3  # weight of the newest observation in the moving average
 _FEW = 16  # kinds that are written on the event loop
-_FEW = 16  # kinds that are written on the event loop
 _MOST = 5_000  # kinds kept; the longest unused go first
 
 
