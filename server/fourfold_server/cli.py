@@ -4,19 +4,20 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from fourfold_server import __version__
-
-OK, SOME_FAILED, BAD_REQUEST, INTERRUPTED = 0, 1, 2, 130
+from fourfold_server.ends import INTERRUPTED, OK, SOME_FAILED, bad, in_loop
+from fourfold_server.seeing import add_watch
 
 _EXAMPLES = """\
 examples:
   fourfold batch steps.json            run a batch, as an agent would
   echo '{"steps":[{"op":"grep","pattern":"TODO"}]}' | fourfold batch -
   fourfold runs                        the last runs
+  fourfold watch                       what is running now, in every server
   fourfold show r-8kq2                 one run, step by step
   fourfold show r-8kq2/tests           the whole output of one step
   fourfold audit ~/.claude/projects    what batches would have saved in past conversations
@@ -96,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="the whole run as JSON")
     show.set_defaults(run=_show)
 
+    add_watch(commands)
+
     audit = commands.add_parser("audit", help="find what batches would have saved in Claude Code's transcripts")
     audit.add_argument("path", metavar="FILE|DIR", help="a transcript (*.jsonl), or a folder of them")
     audit.add_argument("--json", action="store_true", help="as JSON, with every group and the batch for it")
@@ -134,14 +137,14 @@ def _batch(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import run_batch
 
     given = _object_in(args.file, "steps")
-    return given if isinstance(given, int) else _in_loop(lambda: run_batch(given, as_json=args.json))
+    return given if isinstance(given, int) else in_loop(lambda: run_batch(given, as_json=args.json))
 
 
 def _plan(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import make_plan
 
     given = _object_in(args.file, "tasks")
-    return given if isinstance(given, int) else _in_loop(lambda: make_plan(given, as_json=args.json))
+    return given if isinstance(given, int) else in_loop(lambda: make_plan(given, as_json=args.json))
 
 
 def _object_in(file: str, key: str) -> dict[str, Any] | int:
@@ -150,22 +153,22 @@ def _object_in(file: str, key: str) -> dict[str, Any] | int:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         request: Any = json.loads(text)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
-        return _bad(f"{file}: {exc}")
+        return bad(f"{file}: {exc}")
     if not isinstance(request, dict):
-        return _bad(f"{file}: expected an object with `{key}`, got {type(request).__name__}")
+        return bad(f"{file}: expected an object with `{key}`, got {type(request).__name__}")
     return cast("dict[str, Any]", request)
 
 
 def _runs(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import list_runs
 
-    return _in_loop(lambda: list_runs(args.n, as_json=args.json))
+    return in_loop(lambda: list_runs(args.n, as_json=args.json))
 
 
 def _show(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import show
 
-    return _in_loop(lambda: show(args.what, as_json=args.json))
+    return in_loop(lambda: show(args.what, as_json=args.json))
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -175,13 +178,13 @@ def _audit(args: argparse.Namespace) -> int:
     try:
         return run_audit(Path(args.path), as_json=args.json)
     except FourfoldError as exc:
-        return _bad(exc.message)
+        return bad(exc.message)
 
 
 def _verify(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import verify_run
 
-    return _in_loop(lambda: verify_run(args.run_id, full=args.full, budget_s=args.budget, as_json=args.json))
+    return in_loop(lambda: verify_run(args.run_id, full=args.full, budget_s=args.budget, as_json=args.json))
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -199,39 +202,10 @@ def _doctor(args: argparse.Namespace) -> int:
 def _waiting(args: argparse.Namespace) -> int:
     from fourfold_server.waiting import waiting
 
-    return _in_loop(waiting)
+    return in_loop(waiting)
 
 
 def _register(args: argparse.Namespace) -> int:
     from fourfold_server.doctor import register
 
     return register(args.scope, only_print=args.dry_run)
-
-
-def _bad(message: str) -> int:
-    print(f"fourfold: {message}", file=sys.stderr)
-    return BAD_REQUEST
-
-
-def _in_loop(work: Callable[[], Awaitable[int]]) -> int:
-    """Run one command's coroutine; faults go to stderr, a line each."""
-    import anyio
-
-    from fourfold_config.settings import SettingsError
-    from fourfold_server.serving import log_to_stderr
-    from fourfold_tools.errors import FourfoldError, InvalidRequest
-
-    log_to_stderr()
-    try:
-        return anyio.run(_plain(work))
-    except InvalidRequest as exc:
-        return _bad(exc.message.replace("\n", "\nfourfold: "))
-    except (FourfoldError, SettingsError) as exc:
-        return _bad(str(exc))
-
-
-def _plain(work: Callable[[], Awaitable[int]]) -> Callable[[], Coroutine[Any, Any, int]]:
-    async def run() -> int:
-        return await work()
-
-    return run

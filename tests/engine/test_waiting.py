@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 def reasons(run: Scheduler) -> dict[str, str]:
-    return {w.id: w.reason for w in run.waiting()}
+    return {w.id: w.reason for w in run.waiting(64)[0]}
 
 
 async def seen_while(run: Scheduler, op: fakes.FakeOp, gate: str, started: int) -> dict[str, str]:
@@ -39,6 +39,18 @@ async def test_a_step_behind_others_names_those_that_still_run() -> None:
     assert seen == {"s3": "after s1"}
 
 
+async def test_only_the_first_are_named_and_all_are_counted() -> None:
+    op = fakes.FakeOp(read_only=False)
+    work = fakes.work_of([fakes.bash("hold a"), *[fakes.bash("ok") for _ in range(9)]], [(0, 9)], op=op, width=1)
+    run = scheduler(work)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run.run)
+        await anyio.wait_all_tasks_blocked()
+        rows, count = run.waiting(3)
+        op.gate("a").set()
+    assert ([w.id for w in rows], count) == (["s2", "s3", "s4"], 9)
+
+
 async def test_a_ready_step_is_kept_by_the_width_of_the_run() -> None:
     op = fakes.FakeOp(read_only=False)
     steps = [fakes.bash("hold a"), fakes.bash("ok")]
@@ -50,7 +62,7 @@ async def test_a_ready_step_is_kept_by_a_full_class_of_slots() -> None:
     steps = [fakes.bash("hold a"), fakes.bash("ok")]
     run = scheduler(fakes.work_of(steps, op=op), limiter(slots=1))
     assert await seen_while(run, op, "a", 1) == {"s2": "slot process"}
-    assert run.waiting() == []
+    assert run.waiting(64) == ([], 0)
 
 
 async def test_a_step_kept_by_a_path_names_the_step_that_holds_it() -> None:

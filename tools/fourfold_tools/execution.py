@@ -108,6 +108,7 @@ class Execution:
             raise
         finally:
             del self._runtime.active[journal.run]
+            self._runtime.live.runs_ended()
 
     async def _measure(self, scheduler: Scheduler | None, done: anyio.Event) -> None:
         """Find out how full the caller's context is; a run under way is narrowed by what comes out."""

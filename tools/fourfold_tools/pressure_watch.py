@@ -1,5 +1,7 @@
 """The pressure watch: looks at the machine while runs are in flight and moves the limits as the rule says."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import anyio
 
 from fourfold_tools.context.pressure import Pressure, read_pressure
@@ -10,12 +12,18 @@ from fourfold_tools.engine.scaling import Change, Scaling, Window
 _SETTLE_S = 0.05  # a run that is over sooner does not pay for a look at the machine
 _WINDOW_S = 0.5
 
+Look = Callable[[Pressure, Sequence[Signal]], Awaitable[None]]
+
 
 class PressureWatch:
-    """One server's watch; at most one `watch` works at a time. Mutable: the rule's memory and the decisions made."""
+    """One server's watch; at most one `watch` works at a time. Mutable: the rule's memory and the decisions made.
 
-    def __init__(self, limiter: Limiter, cores: float) -> None:
+    looked: called after each look with the pressure and all decisions, so that others need no clock of their own.
+    """
+
+    def __init__(self, limiter: Limiter, cores: float, looked: Look | None = None) -> None:
         self._limiter = limiter
+        self._looked = looked
         whole = max(1, round(cores))
         full = {key: total for key, total in limiter.totals.items() if ":" not in key}
         self._rule = Scaling(full=full, floor={"cpu": 1, "process": max(2, whole), "disk": 1, "net": 4})
@@ -32,6 +40,8 @@ class PressureWatch:
                 now = read_pressure()
                 self._take_in(_window(before, now))
                 before = now
+                if self._looked is not None:
+                    await self._looked(now, self.decisions)
 
     def _take_in(self, window: Window) -> None:
         self._rule, changes = self._rule.step(self._limiter.totals, window)

@@ -18,6 +18,8 @@ from fourfold_tools.context.usage import Stamp
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
 from fourfold_tools.engine.retry import RetryBudget, RetryRule
+from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.record import LiveRecord
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, FetchStep
 from fourfold_tools.ops.base import Op
@@ -82,6 +84,8 @@ class Runtime:
     locks: PathLocks
     retry_budget: RetryBudget
     pressure: PressureWatch
+    live: LiveRecord
+    active: dict[str, Scheduler]
     fetch: FetchOp
     spawner: Spawner
     sandbox: Sandbox
@@ -92,7 +96,6 @@ class Runtime:
     told_fault: str | None = None
     told_open: bool = False
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
-    active: dict[str, object] = field(default_factory=dict[str, object])
 
     @property
     def retry_rule(self) -> RetryRule:
@@ -172,7 +175,9 @@ class Runtime:
             "fetch": fetch,
         }
         limiter = Limiter(_slots(settings, cores), settings.limits.net_per_host)
-        return cls(
+        active: dict[str, Scheduler] = {}
+        live = LiveRecord(state / "live", str(roots[0]), limiter, active)
+        runtime = cls(
             settings=settings,
             workspace=workspace,
             state=state,
@@ -183,7 +188,9 @@ class Runtime:
             permissions=permissions,
             meter=Meter(env, str(roots[0]), settings.context),
             limiter=limiter,
-            pressure=PressureWatch(limiter, cores),
+            pressure=PressureWatch(limiter, cores, live.look),
+            live=live,
+            active=active,
             locks=PathLocks(),
             retry_budget=RetryBudget(settings.retry.budget_per_step, settings.retry.budget_max),
             fetch=fetch,
@@ -191,6 +198,8 @@ class Runtime:
             sandbox=sandbox,
             cores=cores,
         )
+        live.percent = lambda: runtime.last_percent
+        return runtime
 
 
 def _database(state: Path, settings: Settings) -> Database:

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from fourfold_tools.answer.words import seconds, size
 from fourfold_tools.caller import NOBODY, Caller
 from fourfold_tools.context.pressure import read_pressure
-from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.errors import NotFound
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
@@ -88,7 +87,6 @@ def _slots(runtime: Runtime) -> str:
 def _in_flight(runtime: Runtime) -> list[str]:
     rows: list[str] = []
     for name, run in runtime.active.items():
-        assert isinstance(run, Scheduler)
         names = ", ".join(f"{u.id} {seconds(run.now_s() - since)}" for u, since in list(run.running.items())[:8])
         rows.append(f"in flight: {name} · {run.ledger.open} steps open · running: {names or 'nothing'}")
     return rows or ["nothing in flight"]

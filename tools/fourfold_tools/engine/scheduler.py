@@ -85,6 +85,10 @@ class Scheduler:
         self.narrowed: list[str] = []
         self.slowed: dict[str, int] = {}
 
+    @property
+    def step_count(self) -> int:
+        return len(self._work.steps)
+
     def now_s(self) -> float:
         return self._clock() - self._start
 
@@ -326,8 +330,8 @@ class Scheduler:
 
     # Being looked at.
 
-    def waiting(self) -> list[Waiting]:
-        """What has not started, each with the reason, in the order of submission; for whoever watches."""
+    def waiting(self, most: int) -> tuple[list[Waiting], int]:
+        """What has not started, each with the reason: the first `most`, and how many; for whoever watches."""
         place = Place(
             ids=self._work.graph.ids,
             preds=self._work.graph.preds,
@@ -339,7 +343,7 @@ class Scheduler:
             running=list(self.running),
             now_s=self.now_s(),
         )
-        return waiting(place, self._work.title, self._work.steps)
+        return waiting(place, self._work.title, self._work.steps, most)
 
     # Ending.
 

@@ -37,25 +37,26 @@ class Place:
     now_s: float
 
 
-def waiting(place: Place, title: Callable[[AnyStep, bool], str], steps: Sequence[AnyStep]) -> list[Waiting]:
-    """Units first (queued, parked, to be tried again, following), then the steps whose predecessors still run."""
+def waiting(
+    place: Place, title: Callable[[AnyStep, bool], str], steps: Sequence[AnyStep], most: int
+) -> tuple[list[Waiting], int]:
+    """The first `most`, and how many there are.
+
+    Units come first (queued, parked, to be tried again, following), then steps whose predecessors still run.
+    """
     units = [(unit, place.refused.get(unit.keys, "width")) for unit in place.queued]
-    units += [(unit, _holder(unit, place.running)) for unit in place.parked]
+    units += [(unit, "") for unit in place.parked]
     units += [(unit, f"try {unit.attempts + 1} in {max(0.0, due - place.now_s):.1f} s") for due, unit in place.later]
     units += [(other, f"same as {unit.id}") for unit in place.running for other in unit.followers]
     units.sort(key=lambda pair: (pair[0].index, pair[0].sub))
     met = {unit.index for unit, _ in units} | {unit.index for unit in place.running}
+    behind = [v for v in place.unended if v not in met]
+    rows = [Waiting(u.id, u.title, why or _holder(u, place.running)) for u, why in units[:most]]
     open_ = set(place.unended)
-    return [
-        *(Waiting(unit.id, unit.title, reason) for unit, reason in units),
-        *(
-            Waiting(
-                place.ids[v], title(steps[v], False), _needs([place.ids[p] for p in place.preds[v] if p in open_])
-            )
-            for v in place.unended
-            if v not in met
-        ),
-    ]
+    for v in behind[: most - len(rows)]:
+        names = [place.ids[p] for p in place.preds[v] if p in open_]
+        rows.append(Waiting(place.ids[v], title(steps[v], False), _needs(names)))
+    return rows, len(units) + len(behind)
 
 
 def _needs(names: Sequence[str]) -> str:

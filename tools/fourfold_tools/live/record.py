@@ -1,0 +1,99 @@
+"""The live record of one server: a small file that is there while runs are in flight, and gone with the last."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+
+from fourfold_tools.context.pressure import Pressure
+from fourfold_tools.context.signals import Signal
+from fourfold_tools.engine.limiter import Limiter
+from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.snapshot import Snapshot, freeze, last_signals, live_runs, pressure_of, slots_of, thaw
+from fourfold_tools.store.owner import is_alive, this_process
+
+_LEAST_S = 1.0  # of a run before anything is written for it: most are over by then
+_MOST_BYTES = 1 << 20  # of a record; a longer file is none of ours
+_serial = count(1)
+
+
+class LiveRecord:
+    """Mutable: whether a file lies there. A disk that does not take it ends the record, never a run.
+
+    It rides on the pressure watch, which looks twice a second while runs are in flight; there is no task of its own.
+    """
+
+    def __init__(self, folder: Path, cwd: str, limiter: Limiter, active: Mapping[str, Scheduler]) -> None:
+        self._folder = folder
+        self._cwd = cwd
+        self._limiter = limiter
+        self._full = {key: total for key, total in limiter.totals.items() if ":" not in key}
+        self._active = active
+        self._owner = this_process()
+        self._path = folder / f"{self._owner.replace(':', '-')}-{next(_serial)}.json"
+        self._one = CapacityLimiter(1)
+        self._written = False
+        self._broken = False
+        self.percent: Callable[[], float | None] = lambda: None
+
+    async def look(self, pressure: Pressure, decisions: Sequence[Signal]) -> None:
+        """Write what is in flight now, where a run has lasted long enough to be looked at."""
+        if self._broken or not any(run.now_s() >= _LEAST_S for run in self._active.values()):
+            return
+        snapshot = Snapshot(
+            owner=self._owner,
+            cwd=self._cwd,
+            at=time.time(),
+            slots=slots_of(self._limiter.in_use(), self._limiter.totals, self._full),
+            pressure=pressure_of(pressure),
+            context_percent=self.percent(),
+            signals=last_signals(signal.line() for signal in decisions[-8:]),
+            runs=live_runs(self._active),
+        )
+        await anyio.to_thread.run_sync(self._write, freeze(snapshot), limiter=self._one)
+
+    def _write(self, text: bytes) -> None:
+        try:
+            if not self._written:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _sweep(self._folder)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(text)
+            fresh.replace(self._path)
+            self._written = True
+        except OSError:
+            self._broken = True
+
+    def runs_ended(self) -> None:
+        """Called when a run has ended: without another in flight the file goes."""
+        if self._written and not self._active:
+            self._written = False
+            self._path.unlink(missing_ok=True)
+
+
+def read_live(folder: Path) -> list[Snapshot]:
+    """What the servers that still run say, those with the oldest run first; files of dead ones are passed over."""
+    found: list[Snapshot] = []
+    for path in _records(folder):
+        try:
+            if path.stat().st_size <= _MOST_BYTES:
+                found.append(thaw(path.read_bytes()))
+        except (OSError, ValueError):  # it went meanwhile, or another version wrote it
+            continue
+    alive = [snapshot for snapshot in found if is_alive(snapshot.owner)]
+    return sorted(alive, key=lambda s: (s.at - max((run.elapsed_s for run in s.runs), default=0.0), s.owner))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what servers that were killed have left."""
+    for path in [*_records(folder), *folder.glob("*.new")]:
+        pid, start, *_ = [*path.stem.split("-"), "", ""]
+        if not is_alive(f"{pid}:{start}"):
+            path.unlink(missing_ok=True)
+
+
+def _records(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json")) if folder.is_dir() else []
