@@ -1,7 +1,7 @@
 """The answers of `plan` and `checkpoint`: their JSON, what is left out where it is long, and their text. Pure."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from fourfold_tools.deployment.deployment import Deployment
@@ -75,7 +75,25 @@ def fit(data: dict[str, Json], most: int, uri: str) -> dict[str, Json]:
         left_out = _shorten(holder, key, over + 60 + len(path))
         if left_out:
             omitted[path] = left_out
+    while (over := size(out) - most) > 0 and (long := max(_long_lists(out), default=None)):
+        _, path, holder, key = long
+        omitted[path] = _shorten(holder, key, over + 60 + len(path))
     return out
+
+
+def _long_lists(data: dict[str, Json], path: str = "") -> Iterator[tuple[int, str, dict[str, Json], str]]:
+    """(size, path, holder, key) of each list that can still be cut, those inside entries too; no launch inputs."""
+    for key, value in data.items():
+        here = f"{path}{key}"
+        if isinstance(value, dict):
+            yield from _long_lists(cast("dict[str, Json]", value), f"{here}.")
+        elif isinstance(value, list) and here != "launch":
+            entries = cast("list[Json]", value)
+            if len(entries) > _KEEP:
+                yield size(entries), here, data, key
+            for i, entry in enumerate(entries):
+                if isinstance(entry, dict):
+                    yield from _long_lists(cast("dict[str, Json]", entry), f"{here}.{i}.")
 
 
 def _holder(data: dict[str, Json], path: str) -> tuple[dict[str, Json] | None, str]:

@@ -2,29 +2,34 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 
-from fourfold_tools.deployment.overlaps import Overlaps
+from fourfold_tools.deployment.orientation import bits, closure, oriented, thinned
+from fourfold_tools.deployment.overlaps import Overlaps, TooManyOverlaps
 from fourfold_tools.deployment.tasks import Task
+from fourfold_tools.errors import Fault, InvalidRequest
 from fourfold_tools.graph import Edge, Graph, check_ids
 
 # How the reason of an edge begins that stands only because both tasks write the same place.
 SHARED_WRITE = "both write"
-# Inferred edges above which those that only order, and follow from others, are left out.
+# Inferred edges above which those that follow from others are left out.
 _MOST_PAIRS = 20_000
+# Letters times letters that comparing patterns with wildcards may take: some seconds.
+_MOST_CELLS = 5e7
 
 
-@dataclass(slots=True)
-class _Meeting:
-    """What two tasks share, the earlier submitted one first. Mutable while overlaps are gathered.
+@dataclass(frozen=True, slots=True)
+class _Touch:
+    """What tasks share, a set of tasks for each as the bits of a number.
 
-    forward, backward: (pattern written, pattern read) where the later reads what the earlier writes, and the other
-    way round. both: patterns that both write.
+    sources: those that write what it reads. readers: those that read what it writes. writers: those that write what
+    it writes. None holds the task itself. written, read: pattern -> the written patterns that overlap it.
     """
 
-    forward: tuple[str, str] | None = None
-    backward: tuple[str, str] | None = None
-    both: tuple[str, str] | None = None
+    sources: list[int]
+    readers: list[int]
+    writers: list[int]
+    written: dict[str, list[str]]
+    read: dict[str, list[str]]
 
 
 def dependency_graph(tasks: Sequence[Task]) -> Graph:
@@ -33,191 +38,119 @@ def dependency_graph(tasks: Sequence[Task]) -> Graph:
     Explicit needs stand. A task that reads what another writes comes after it, whichever was listed first; where
     each touches what the other writes, submission decides. Needs turn an inferred edge that contradicts them, and
     where inferred edges close a ring of three or more, those against submission are turned. An edge along which
-    data flows is a `reference` (its end is skipped when its start fails); any other inferred one only orders.
+    data flows is a `reference` (its end is skipped when its start fails); any other inferred one only orders. Of a
+    great many inferred edges those are left out that follow from others of their kind.
 
     Raises:
-        InvalidRequest: duplicate or unknown ids, a task that needs itself, a cycle among the needs.
+        InvalidRequest: duplicate or unknown ids, a task that needs itself, a cycle among the needs, too many
+            patterns that begin with a wildcard.
     """
     ids = [task.id for task in tasks]
     index = check_ids(ids, [[(name, f"needs[{k}]") for k, name in enumerate(t.needs)] for t in tasks], "tasks")
     needed = {(index[name], i) for i, task in enumerate(tasks) for name in task.needs}
     needs = [Edge(a, b, "needs", f"{ids[b]} needs {ids[a]}") for a, b in sorted(needed, key=lambda e: (e[1], e[0]))]
     explicit = Graph.build(ids, needs)
-    meetings = {
-        (i, j): met
-        for (i, j), met in _meetings(tasks).items()
-        if (i, j) not in needed and (j, i) not in needed and not _separated(tasks[i], tasks[j], met)
-    }
-    pairs = _oriented(explicit, meetings)
-    if len(pairs) > _MOST_PAIRS:
-        pairs = _thinned(explicit, pairs, meetings)
-    inferred = [_edge(tasks, a, b, meetings[min(a, b), max(a, b)]) for a, b in pairs]
-    return Graph.build(ids, [*needs, *inferred])
+    touch = _touch(tasks)
+    before = _directed(explicit, touch, _free(tasks, needed, touch))
+    if sum(map(int.bit_count, before)) > _MOST_PAIRS:
+        before = thinned(explicit, before, touch.sources)
+    pairs = sorted((a, b) for b, found in enumerate(before) for a in bits(found))
+    return Graph.build(ids, [*needs, *(_edge(tasks, touch, a, b) for a, b in pairs)])
 
 
-def _meetings(tasks: Sequence[Task]) -> dict[tuple[int, int], _Meeting]:
-    """For each pair of tasks (i < j) in conflict what they share."""
+def _touch(tasks: Sequence[Task]) -> _Touch:
     writers, readers = _by_pattern(t.write_paths for t in tasks), _by_pattern(t.read_paths for t in tasks)
-    written, read = Overlaps(writers), Overlaps(readers)
-    found: dict[tuple[int, int], _Meeting] = {}
-    for pattern, owners in writers.items():
-        for other in written.of(pattern):
-            for i in owners:
-                for j in writers[other]:
-                    if i < j:
-                        met = found.setdefault((i, j), _Meeting())
-                        met.both = met.both or (pattern, other)
-        for other in read.of(pattern):
-            for i in owners:
-                for j in readers[other]:
-                    if i < j:
-                        met = found.setdefault((i, j), _Meeting())
-                        met.forward = met.forward or (pattern, other)
-                    elif j < i:
-                        met = found.setdefault((j, i), _Meeting())
-                        met.backward = met.backward or (pattern, other)
-    return found
+    index = Overlaps(writers, _MOST_CELLS)
+    try:
+        written, read = {p: index.of(p) for p in writers}, {p: index.of(p) for p in readers}
+    except TooManyOverlaps:
+        raise InvalidRequest(
+            [Fault("tasks", "too many paths that begin with a wildcard to compare; begin them with a folder")]
+        ) from None
+    read_by: dict[str, int] = dict.fromkeys(writers, 0)
+    for pattern, found in read.items():
+        for other in found:
+            read_by[other] |= readers[pattern]
+    written_by = {p: _joined(writers[q] for q in found) for p, found in written.items()}
+    source_of = {p: _joined(writers[q] for q in found) for p, found in read.items()}
+    others = [~(1 << i) for i in range(len(tasks))]
+    return _Touch(
+        [_joined(source_of[p] for p in t.read_paths) & others[i] for i, t in enumerate(tasks)],
+        [_joined(read_by[p] for p in t.write_paths) & others[i] for i, t in enumerate(tasks)],
+        [_joined(written_by[p] for p in t.write_paths) & others[i] for i, t in enumerate(tasks)],
+        written,
+        read,
+    )
 
 
-def _separated(a: Task, b: Task, met: _Meeting) -> bool:
-    """Whether the two only meet where both write, and that was settled another way."""
-    return met.both is not None and not met.forward and not met.backward and b.id in a.apart
-
-
-def _by_pattern(paths: Iterable[tuple[str, ...]]) -> dict[str, list[int]]:
-    out: dict[str, list[int]] = {}
+def _by_pattern(paths: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """Pattern -> the tasks that name it."""
+    out: dict[str, int] = {}
     for i, patterns in enumerate(paths):
-        for pattern in dict.fromkeys(patterns):
-            out.setdefault(pattern, []).append(i)
+        for pattern in patterns:
+            out[pattern] = out.get(pattern, 0) | 1 << i
     return out
 
 
-def _oriented(explicit: Graph, meetings: dict[tuple[int, int], _Meeting]) -> list[tuple[int, int]]:
-    """A direction for each meeting, together acyclic with the needs.
+def _joined(sets: Iterable[int]) -> int:
+    found = 0
+    for members in sets:
+        found |= members
+    return found
+
+
+def _free(tasks: Sequence[Task], needed: Iterable[tuple[int, int]], touch: _Touch) -> list[int]:
+    """For each task those it meets that the needs do not join with it, and that were not separated from it."""
+    place = {task.id: i for i, task in enumerate(tasks)}
+    joined = [0] * len(tasks)
+    for a, b in needed:
+        joined[a] |= 1 << b
+        joined[b] |= 1 << a
+    met: list[int] = []
+    for i, task in enumerate(tasks):
+        data = touch.sources[i] | touch.readers[i]
+        apart = _joined(1 << place[name] for name in task.apart if name in place)
+        met.append((data | touch.writers[i] & ~apart) & ~joined[i])
+    return met
+
+
+def _directed(explicit: Graph, touch: _Touch, met: Sequence[int]) -> list[int]:
+    """For each task the met ones that come before it.
 
     1. From the writer to the reader; by submission where each touches what the other writes.
     2. Turned where the needs, through other tasks too, say the opposite.
-    3. In what is left of rings: those along submission first, each in its direction unless that closes a ring.
+    3. In what is left of rings: see `oriented`.
     """
-    before = _ancestors(explicit)
-    wanted: list[tuple[int, int]] = []
-    for (i, j), met in meetings.items():
-        a, b = (j, i) if met.backward and not met.forward and not met.both else (i, j)
-        wanted.append((b, a) if before[a] >> b & 1 else (a, b))
-    knots = _knots(explicit, wanted)
-    if not knots:
-        return sorted(wanted)
-    free = [(a, b) for a, b in wanted if knots.get(a, -1) != knots.get(b, -2)]
-    tied = sorted((e for e in wanted if knots.get(e[0], -1) == knots.get(e[1], -2)), key=lambda e: (e[0] > e[1], e))
-    succs: list[set[int]] = [set(s) for s in explicit.succs]
-    for a, b in tied:
-        a, b = (b, a) if _leads(succs, b, a) else (a, b)
-        succs[a].add(b)
-        free.append((a, b))
-    return sorted(free)
+    ancestors, descendants = closure(explicit.order, explicit.preds), closure(explicit.order[::-1], explicit.succs)
+    wanted: list[int] = []
+    for i in range(len(met)):
+        earlier = (1 << i) - 1
+        only_source = touch.sources[i] & ~touch.readers[i] & ~touch.writers[i]
+        only_reader = touch.readers[i] & ~touch.sources[i] & ~touch.writers[i]
+        first = (earlier & ~only_reader) | (~earlier & only_source)
+        wanted.append(met[i] & (ancestors[i] | (first & ~descendants[i])))
+    return oriented(explicit, wanted)
 
 
-def _thinned(
-    explicit: Graph, pairs: Sequence[tuple[int, int]], meetings: dict[tuple[int, int], _Meeting]
-) -> list[tuple[int, int]]:
-    """The pairs without those that carry no data and follow from others: thousands that write one file are a line."""
-    preds: list[set[int]] = [set(p) for p in explicit.preds]
-    for a, b in pairs:
-        preds[b].add(a)
-    kept: list[tuple[int, int]] = []
-    place, before = dict[int, int](), [0] * len(preds)
-    for v in TopologicalSorter(dict(enumerate(preds))).static_order():
-        place[v] = len(place)
-        for p in sorted(preds[v], key=place.__getitem__, reverse=True):
-            if not before[v] >> p & 1 or _carries(p, v, meetings):
-                kept.append((p, v))
-            before[v] |= before[p] | 1 << p
-    stated = {(p, v) for v, named in enumerate(explicit.preds) for p in named}
-    return sorted(pair for pair in kept if pair not in stated)
-
-
-def _carries(a: int, b: int, meetings: dict[tuple[int, int], _Meeting]) -> bool:
-    met = meetings.get((min(a, b), max(a, b)))
-    return met is not None and bool(met.forward if a < b else met.backward)
-
-
-def _ancestors(graph: Graph) -> list[int]:
-    """For each task the set of those before it, as the bits of a number."""
-    before = [0] * len(graph.ids)
-    for v in graph.order:
-        for p in graph.preds[v]:
-            before[v] |= before[p] | 1 << p
-    return before
-
-
-def _knots(explicit: Graph, pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Task -> number of its strongly connected component, for components of two and more (Tarjan, no recursion)."""
-    succs: list[list[int]] = [list(s) for s in explicit.succs]
-    for a, b in pairs:
-        succs[a].append(b)
-    number: dict[int, int] = {}
-    low: dict[int, int] = {}
-    knots: dict[int, int] = {}
-    stack: list[int] = []
-    waiting: set[int] = set()
-    for root in range(len(succs)):
-        if root in number:
-            continue
-        path = [(root, iter(succs[root]))]
-        number[root] = low[root] = len(number)
-        stack.append(root)
-        waiting.add(root)
-        while path:
-            v, rest = path[-1]
-            for s in rest:
-                if s not in number:
-                    number[s] = low[s] = len(number)
-                    stack.append(s)
-                    waiting.add(s)
-                    path.append((s, iter(succs[s])))
-                    break
-                if s in waiting:
-                    low[v] = min(low[v], number[s])
-            else:
-                path.pop()
-                if path:
-                    low[path[-1][0]] = min(low[path[-1][0]], low[v])
-                if low[v] == number[v]:
-                    part = stack[stack.index(v) :]
-                    del stack[len(stack) - len(part) :]
-                    waiting.difference_update(part)
-                    if len(part) > 1:
-                        knots.update(dict.fromkeys(part, v))
-    return knots
-
-
-def _leads(succs: Sequence[set[int]], start: int, end: int) -> bool:
-    seen = {start}
-    stack = [start]
-    while stack:
-        v = stack.pop()
-        if v == end:
-            return True
-        fresh = succs[v] - seen
-        seen |= fresh
-        stack.extend(fresh)
-    return False
-
-
-def _edge(tasks: Sequence[Task], a: int, b: int, met: _Meeting) -> Edge:
+def _edge(tasks: Sequence[Task], touch: _Touch, a: int, b: int) -> Edge:
     """The inferred edge a -> b with its reason, in the caller's own spelling of paths."""
     first, second = tasks[a], tasks[b]
-    flow, against = (met.forward, met.backward) if a < b else (met.backward, met.forward)
-    if flow:
-        place = _place(_said(first, flow[0]), _said(second, flow[1]))
+    if touch.sources[b] >> a & 1:
+        read, written = _meeting(second.read_paths, first.write_paths, touch.read)
+        place = _place(_said(first, written), _said(second, read))
         return Edge(a, b, "reference", f"{second.id} reads what {first.id} writes: {place}")
-    if met.both:
-        mine, theirs = met.both if a < b else met.both[::-1]
-        place = _place(_said(first, mine), _said(second, theirs))
-        return Edge(a, b, "conflict", f"{SHARED_WRITE}: {place}")
-    assert against is not None
-    place = _place(_said(first, against[1]), _said(second, against[0]))
+    if touch.writers[b] >> a & 1:
+        mine, theirs = _meeting(second.write_paths, first.write_paths, touch.written)
+        return Edge(a, b, "conflict", f"{SHARED_WRITE}: {_place(_said(first, theirs), _said(second, mine))}")
+    read, written = _meeting(first.read_paths, second.write_paths, touch.read)
+    place = _place(_said(first, read), _said(second, written))
     return Edge(a, b, "conflict", f"{first.id} must have read before {second.id} writes: {place}")
+
+
+def _meeting(mine: Sequence[str], theirs: Sequence[str], overlapping: dict[str, list[str]]) -> tuple[str, str]:
+    """The first of my patterns that overlaps one of theirs, and that one."""
+    wanted = set(theirs)
+    return next((p, q) for p in mine for q in overlapping[p] if q in wanted)
 
 
 def _said(task: Task, path: str) -> str:

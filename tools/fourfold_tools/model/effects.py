@@ -65,8 +65,22 @@ def overlap(p: str, q: str) -> bool:
     return _segments_overlap(_segments(p), _segments(q))
 
 
+@lru_cache(maxsize=8_192)
 def _segments(pattern: str) -> tuple[str, ...]:
-    return tuple(s for s in PurePosixPath(pattern).parts if s != "/")
+    """The folders and the name of a pattern; those that one pair of braces spans become `**`, which can only widen."""
+    parts = [s for s in PurePosixPath(pattern).parts if s != "/"]
+    if "{" not in pattern:
+        return tuple(parts)
+    out: list[str] = []
+    start = depth = 0
+    for i, part in enumerate(parts):
+        opened = depth
+        depth = max(0, depth + part.count("{") - part.count("}"))
+        if not opened:
+            start = i
+        if not depth:
+            out += ["**"] if start < i else [part]
+    return (*out, *parts[start:]) if depth else tuple(out)  # braces that never close are letters
 
 
 def _segments_overlap(p: tuple[str, ...], q: tuple[str, ...]) -> bool:
