@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import ValidationError
 
 from fourfold_tools.checkpoint import checkpoint
-from fourfold_tools.errors import InvalidRequest, NotFound
+from fourfold_tools.errors import FourfoldError, InvalidRequest, NotFound
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.plan_request import CheckpointRequest, PlanRequest
 from fourfold_tools.plan import plan
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import whole_plan
+from fourfold_tools.store.plans import Plans
 
 pytestmark = pytest.mark.anyio
 AGENT_KEYS = {"description", "prompt", "subagent_type", "run_in_background"}
@@ -232,6 +234,69 @@ def test_a_wrong_request_is_refused_in_one_line(request_: dict[str, Any], fault:
     with pytest.raises(ValidationError) as refused:
         PlanRequest.model_validate(request_)
     assert [str(f) for f in faults_of(refused.value, "")] == [fault]
+
+
+@pytest.mark.parametrize("path", ["../x.md", "/etc/hosts", "~/x.md", "/**", "link/x.md"])
+async def test_a_write_outside_the_workspace_is_refused(project: Path, path: str) -> None:
+    (project / "link").symlink_to(project.parent)
+    async with house(project) as runtime:
+        with pytest.raises(InvalidRequest) as refused:
+            await planned(runtime, [{"id": "a", "writes": ["in.md"]}, {"id": "b", "writes": ["ok/**", path]}])
+        assert str(refused.value) == (
+            f"tasks[1].writes[1]: expected a path inside the workspace ({project}), got {path!r}"
+        )
+        assert await Plans(runtime.database).recent(5) == []
+        reading = await planned(runtime, [{"id": "a", "reads": [path]}])
+        assert launches(reading) == ["a"]
+
+
+async def test_what_cannot_be_planned_is_refused_with_a_line_each(project: Path) -> None:
+    async with house(project) as runtime:
+        long = {"id": "a", "prompt": "p" * 20_000, "acceptance": "a" * 20_000}
+        with pytest.raises(InvalidRequest) as refused:
+            await planned(runtime, [{"reads": ["a\0b"]}, long])
+        first, second = str(refused.value).split("\n")
+        assert first == "tasks[0].reads[0]: a path cannot hold a NUL character"
+        assert second.startswith("tasks[1]: its launch input takes 4")
+        with pytest.raises(InvalidRequest, match=r"tasks: expected at most 50,000 needs in all, got 50,005"):
+            await planned(runtime, [{"id": "a"}, *({"needs": ["a"] * 137} for _ in range(365))])
+
+
+async def test_two_processes_that_checkpoint_at_once_launch_each_task_once(project: Path) -> None:
+    tasks = [{"id": f"t{i}"} for i in range(12)]
+    async with house(project) as one, house(project) as two:
+        first = await planned(one, tasks, max_agents=4)
+        answers: list[dict[str, Any]] = []
+
+        async def report(runtime: Runtime, *names: str) -> None:
+            answers.append(await checked(runtime, first["plan"], *map(ok, names)))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(report, one, "t0", "t1")
+            group.start_soon(report, two, "t2", "t3")
+        sent = [name for answer in [first, *answers] for name in launches(answer)]
+        assert sorted(sent) == sorted(f"t{i}" for i in range(8))
+
+
+async def test_a_damaged_plan_is_told_in_one_line(project: Path) -> None:
+    async with house(project) as runtime:
+        name = (await planned(runtime, [{"id": "a"}]))["plan"]
+        await runtime.database.use(
+            lambda db: db.execute("UPDATE plans SET progress='{\"tasks\": [' WHERE id=?", (name,))
+        )
+        with pytest.raises(FourfoldError) as told:
+            await checked(runtime, name)
+        assert str(told.value) == f"plan {name} is damaged in the store; plan the open tasks anew"
+
+
+async def test_an_answer_to_thousands_of_tasks_on_one_file_stays_short(project: Path) -> None:
+    async with house(project) as runtime:
+        answer = await planned(runtime, [{"id": f"t{i}", "writes": ["x.md"]} for i in range(1_000)])
+        assert len(json.dumps(answer, ensure_ascii=False)) < 45_000
+        assert launches(answer) == ["t0"]
+        ended = [{"task": f"t{i}", "state": "ok"} for i in range(1_000)]
+        next_ = await checked(runtime, answer["plan"], *ended)
+        assert len(json.dumps(next_, ensure_ascii=False)) < 45_000
 
 
 async def test_a_checkpoint_of_what_is_not_there_is_refused(project: Path) -> None:

@@ -132,6 +132,7 @@ class Context(_Section):
 
 class Plan(_Section):
     max_tasks: int
+    max_needs: int
     max_agents: int
     client_agents: int
     reading_minutes: float

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fourfold_tools.deployment.dependencies import dependency_graph
+from fourfold_tools.deployment.orientation import bits, closure, thinned
 from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.errors import InvalidRequest
-from fourfold_tools.graph import Graph
+from fourfold_tools.graph import Edge, Graph
 from fourfold_tools.model.effects import overlap
 
 
@@ -39,6 +40,7 @@ def edges(graph: Graph) -> set[tuple[str, str, str]]:
         ([task("a"), task("b", writes=("**",))], set()),
         ([task("a", writes=("x",), needs=("b",)), task("b", reads=("x",))], {("b", "a", "needs")}),
         ([task("a", writes=("x1",)), task("b", writes=("x",))], set()),
+        ([task("a", writes=("{d/a,e/b}.md",)), task("b", reads=("d/a.md",))], {("a", "b", "reference")}),
     ],
     ids=[
         "writer then reader",
@@ -53,6 +55,7 @@ def edges(graph: Graph) -> set[tuple[str, str, str]]:
         "no paths, no conflict",
         "needs turn the edge",
         "a common beginning is no overlap",
+        "braces over several folders",
     ],
 )
 def test_a_pair_is_ordered_by_what_it_shares(tasks: list[Task], expected: set[tuple[str, str, str]]) -> None:
@@ -92,7 +95,18 @@ def test_what_cannot_be_ordered_is_refused(tasks: list[Task], fault: str) -> Non
     assert fault in refused.value.message
 
 
-PLACES = ["a", "a/x.md", "a/*.md", "b/**", "b/y.md", "**/z.md", "c", "d/e/f.py", "[ab]/q"]
+PLACES = [
+    "a",
+    "a/x.md",
+    "a/*.md",
+    "b/**",
+    "b/y.md",
+    "**/z.md",
+    "c",
+    "d/e/f.py",
+    "[ab]/q",
+    "a/x.{md,py}",
+]
 PATHS = st.lists(st.sampled_from(PLACES), max_size=3, unique=True).map(tuple)
 
 
@@ -108,7 +122,7 @@ def plans(draw: st.DrawFn) -> list[Task]:
 
 
 def wide(path: str) -> str:
-    return path if any(c in path for c in "*[") else f"{path}/**"
+    return path if any(c in path for c in "*[{") else f"{path}/**"
 
 
 def meets(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
@@ -146,3 +160,51 @@ def test_data_edges_dropped_from_a_graph_are_found_again_from_files(seed: int) -
 def test_thousands_of_writers_of_one_file_become_a_line() -> None:
     graph = dependency_graph([task(f"t{i}", writes=("x",)) for i in range(300)])
     assert [(e.before, e.after) for e in graph.edges] == [(i, i + 1) for i in range(299)]
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        [task(f"t{i}", ("**",), (f"o/{i}.md",)) for i in range(600)],
+        [task(f"t{i}", ("src/**",), (f"src/{i}.py",)) for i in range(600)],
+    ],
+    ids=["everybody reads everything", "everybody reads the folder all write to"],
+)
+def test_hundreds_that_all_read_what_the_others_write_become_a_line_of_data(tasks: list[Task]) -> None:
+    graph = dependency_graph(tasks)
+    assert [(e.before, e.after, e.kind) for e in graph.edges] == [(i, i + 1, "reference") for i in range(599)]
+
+
+@given(plans())
+def test_leaving_out_what_follows_changes_no_order_and_no_flow_of_data(tasks: list[Task]) -> None:
+    whole = dependency_graph(tasks)
+    n = len(tasks)
+    before, data = [0] * n, [0] * n
+    for e in whole.edges:
+        if e.kind != "needs":
+            before[e.after] |= 1 << e.before
+            data[e.after] |= (e.kind == "reference") << e.before
+    needs = [e for e in whole.edges if e.kind == "needs"]
+    kept = [
+        Edge(a, b, "conflict", "")
+        for b, found in enumerate(thinned(Graph.build(whole.ids, needs), before, data))
+        for a in bits(found)
+    ]
+    thin = Graph.build(whole.ids, [*needs, *kept])
+    assert closure(thin.order, thin.preds) == closure(whole.order, whole.preds)
+    hard = {(e.before, e.after) for e in whole.edges if e.hard}
+    left = hard & {(e.before, e.after) for e in thin.edges}
+    flows, fewer = (Graph.build(whole.ids, [Edge(a, b, "needs", "") for a, b in pairs]) for pairs in (hard, left))
+    assert closure(flows.order, flows.preds) == closure(fewer.order, fewer.preds)
+
+
+def test_a_ring_of_thousands_is_ordered_along_submission() -> None:
+    n = 6_000
+    graph = dependency_graph([task(f"t{i}", (f"f{(i + 1) % n}",), (f"f{i}",)) for i in range(n)])
+    assert {(e.before, e.after) for e in graph.edges} == {*((i, i + 1) for i in range(n - 1)), (0, n - 1)}
+
+
+def test_patterns_that_take_too_long_to_compare_are_refused() -> None:
+    bombs = [task(f"t{i}", writes=("/".join(["**", "*a*"] * 400) + f"/{i}x*",)) for i in range(8)]
+    with pytest.raises(InvalidRequest, match="begin them with a folder"):
+        dependency_graph(bombs)

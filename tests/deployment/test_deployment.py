@@ -55,23 +55,6 @@ def test_the_type_follows_the_edges(tasks: list[Task], kind: str) -> None:
     assert sorted(v for part in choice.parts for v in part.tasks) == list(range(len(tasks)))
 
 
-def test_four_independent_agents_are_written_as_the_framework_does() -> None:
-    names = {
-        "file-operations": "File validation",
-        "cross-reference-validator": "Link verification",
-        "standards-auditor": "Compliance check",
-        "performance-validator": "Performance metrics",
-    }
-    tasks = [Task(f"t{i}", title, agent=agent) for i, (agent, title) in enumerate(names.items())]
-    assert made(tasks).notation() == (
-        "🚀 [L1:Orch→L2] Parallel Deploy | agents:4 | dependency:none\n"
-        "├── Agent:file-operations → File validation\n"
-        "├── Agent:cross-reference-validator → Link verification\n"
-        "├── Agent:standards-auditor → Compliance check\n"
-        "└── Agent:performance-validator → Performance metrics"
-    )
-
-
 PATHS = st.lists(st.sampled_from(["a", "a/x", "a/*.md", "b/**", "b/y", "c"]), max_size=2, unique=True).map(tuple)
 TASKS = st.lists(st.tuples(PATHS, PATHS, st.floats(0.5, 9)), min_size=1, max_size=14).map(
     lambda rows: [task(f"t{i}", reads, writes, (), m) for i, (reads, writes, m) in enumerate(rows)]

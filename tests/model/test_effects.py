@@ -2,6 +2,7 @@
 
 from fnmatch import fnmatchcase
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,20 @@ def test_a_path_overlaps_the_patterns_that_match_it(path: str, pattern: str) -> 
         assert overlap(path, pattern)
     elif not set("[{") & set(pattern):
         assert not overlap(path, pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "meets"),
+    [
+        ("/w/{d/a,e/b}.md", "/w/d/a.md", True),
+        ("/w/{a,{b/c,d}}/x.md", "/w/b/c/x.md", True),
+        ("/w/{a,{b/c,d}}/x.md", "/w/b/c/y.md", False),
+        ("/w/{a/b", "/w/{a/b", True),
+        ("/w/{a/b", "/w/a/b", False),
+    ],
+)
+def test_braces_over_several_folders_overlap_what_any_of_them_names(pattern: str, path: str, meets: bool) -> None:
+    assert overlap(pattern, path) == meets
 
 
 @given(PATTERNS, PATTERNS)

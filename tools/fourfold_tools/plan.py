@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import islice
 
 import anyio.to_thread
 
@@ -9,32 +10,32 @@ from fourfold_tools.caller import NOBODY, Caller, Reply
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.answer import fit, plan_text
 from fourfold_tools.deployment.deployment import Deployment, deploy
-from fourfold_tools.deployment.expectations import AgentHistory, Priors, expect, histories
+from fourfold_tools.deployment.expectations import AgentHistory, histories
+from fourfold_tools.deployment.orientation import bits, closure
 from fourfold_tools.deployment.progress import fresh
-from fourfold_tools.deployment.prompts import DEFAULT_AGENT, headless
-from fourfold_tools.deployment.tasks import Task
-from fourfold_tools.errors import Fault, InvalidRequest
+from fourfold_tools.deployment.prompts import Situation, headless, launch_entry
 from fourfold_tools.handoffs.write import new_id, write_handoff
 from fourfold_tools.model.output import Json
-from fourfold_tools.model.plan_request import PlanRequest, PlanTask
+from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import described
+from fourfold_tools.steering.intake import check_counts, priors_of, tasks_of
 from fourfold_tools.steering.leases import owner_of
-from fourfold_tools.steering.paths import resolved
-from fourfold_tools.steering.steps import Stepped, entry_of, freeze, freeze_progress, take_step
+from fourfold_tools.steering.steps import Stepped, freeze, freeze_progress, take_step
 from fourfold_tools.store.plans import Plans
+
+_MOST_BESIDE = 100  # tasks that a headless prompt looks at for paths to leave alone
 
 
 async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY) -> Reply:
     """Plan the tasks, store the plan, launch what may start.
 
     Raises:
-        InvalidRequest: duplicate or unknown ids, cycles among the needs, too many tasks; nothing is stored.
+        InvalidRequest: duplicate or unknown ids, cycles among the needs, too many tasks, a write outside the
+            workspace; nothing is stored.
         Contention: the store stayed locked.
     """
-    settings = runtime.settings.plan
-    if len(request.tasks) > settings.max_tasks:
-        raise InvalidRequest([Fault("tasks", f"expected at most {settings.max_tasks:,}, got {len(request.tasks):,}")])
+    check_counts(runtime, request)
     plans = Plans(runtime.database)
     past = histories((t.agent, t.said_min, t.took_min, t.tokens) for t in await plans.times())
     usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
@@ -57,39 +58,14 @@ async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY) 
 def _deployed(runtime: Runtime, request: PlanRequest, past: Mapping[str, AgentHistory]) -> Deployment:
     settings = runtime.settings.plan
     asked = request.max_agents or settings.max_agents
-    priors = Priors(
-        settings.reading_minutes, settings.reading_tokens, settings.writing_minutes, settings.writing_tokens
-    )
     return deploy(
         request.goal,
-        [_task(runtime, task, i, past, priors) for i, task in enumerate(request.tasks, 1)],
+        tasks_of(runtime, request, past),
         max_agents=asked,
         fanout=request.fanout,
         lanes=min(asked, settings.client_agents),
         isolate=request.shared == "isolate",
-        merge_minutes=priors.writing_minutes,
-    )
-
-
-def _task(runtime: Runtime, task: PlanTask, number: int, past: Mapping[str, AgentHistory], priors: Priors) -> Task:
-    agent = task.agent or DEFAULT_AGENT
-    expected = expect(task.minutes, task.tokens, agent, bool(task.writes), past, priors)
-    name = task.id or f"t{number}"
-    return Task(
-        id=name,
-        title=" ".join(task.title.split()) or name,
-        prompt=task.prompt,
-        reads=task.reads,
-        writes=task.writes,
-        read_paths=tuple(resolved(runtime.workspace, path) for path in task.reads),
-        write_paths=tuple(resolved(runtime.workspace, path) for path in task.writes),
-        needs=task.needs,
-        minutes=expected.minutes,
-        tokens=expected.tokens,
-        basis=expected.basis,
-        stated_minutes=task.minutes,
-        agent=task.agent or "",
-        acceptance=task.acceptance,
+        merge_minutes=priors_of(runtime).writing_minutes,
     )
 
 
@@ -109,13 +85,31 @@ def _reply(runtime: Runtime, request: PlanRequest, name: str, step: Stepped, usa
     text = plan_text(step.plan, name, launch, uri)
     data = described(runtime, name, step.plan, launch, step.waiting, usage)
     if request.format == "json":
-        data["headless"] = headless_commands(runtime, name, step)
+        data["headless"] = _headless(runtime, name, step.plan)
     else:
         data = fit(data, runtime.settings.plan.most_chars - len(text), uri)
     return Reply(blocks=(text,), structured=data)
 
 
-def headless_commands(runtime: Runtime, name: str, step: Stepped) -> list[dict[str, Json]]:
-    """Every task of the plan as a `claude -p` command, in an order that respects what each waits for."""
-    tasks = step.plan.tasks
-    return [headless(entry_of(runtime, name, step.plan, step.progress, v), tasks[v]) for v in step.plan.graph.order]
+def _headless(runtime: Runtime, name: str, plan: Deployment) -> list[dict[str, Json]]:
+    """Every task of the plan as a `claude -p` command, in an order that respects what each waits for.
+
+    Nothing is known of reports and of what runs when, so a prompt names all that come right before it, and all that
+    may be at work beside it.
+    """
+    graph, words = plan.graph, runtime.settings.plan.report_words
+    before, after = closure(graph.order, graph.preds), closure(graph.order[::-1], graph.succs)
+    everything = (1 << len(graph.ids)) - 1
+    rows: list[dict[str, Json]] = []
+    for v in graph.order:
+        beside = bits(everything & ~before[v] & ~after[v] & ~(1 << v))
+        situation = Situation(
+            plan=name,
+            goal=plan.goal,
+            before=[(plan.tasks[p], "") for p in graph.preds[v]],
+            running=[plan.tasks[u] for u in islice(beside, _MOST_BESIDE)],
+            most_words=words,
+        )
+        entry = launch_entry(plan.tasks[v], situation)
+        rows.append(headless(entry, plan.tasks[v], [graph.ids[p] for p in graph.preds[v]]))
+    return rows

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import cast
 
 from fourfold_tools.deployment.deployment import Deployment
@@ -38,6 +39,8 @@ _CUT_ORDER = (
     "skipped",
     "failed",
 )
+_LEAST_ENTRY = 3  # characters that an entry of a list takes at the least
+_SIZE = itemgetter(0)
 _MOST_TEXT = 4_000  # characters of the notation in a text block
 
 SEND = (
@@ -54,15 +57,16 @@ def size(data: Json) -> int:
 
 
 def fit(data: dict[str, Json], most: int, uri: str) -> dict[str, Json]:
-    """The same within `most` characters: lists are cut to what still fits, in the order of `_CUT_ORDER`.
+    """The same within `most` characters: lists are cut to what still fits, in the order of `_CUT_ORDER`, then the
+    longest that is left, wherever it stands.
 
     `omitted` says how many entries of each list are missing; all of them stand at `uri`. Launch inputs are never
     cut here; the caller of this function launches fewer instead.
     """
-    if size(data) <= most:
-        return data
-    out = cast("dict[str, Json]", json.loads(json.dumps(data)))
     omitted: dict[str, Json] = {}
+    out = _bounded(data, most // _LEAST_ENTRY, omitted)
+    if not omitted and size(out) <= most:
+        return data
     out["omitted"] = omitted
     out["whole"] = uri
     for path in _CUT_ORDER:
@@ -70,15 +74,41 @@ def fit(data: dict[str, Json], most: int, uri: str) -> dict[str, Json]:
         if over <= 0:
             break
         holder, key = _holder(out, path)
-        if holder is None or not holder.get(key):
-            continue
-        left_out = _shorten(holder, key, over + 60 + len(path))
-        if left_out:
-            omitted[path] = left_out
-    while (over := size(out) - most) > 0 and (long := max(_long_lists(out), default=None)):
+        if holder is not None and holder.get(key):
+            _note(omitted, path, _shorten(holder, key, over + 60 + len(path)))
+    while (over := size(out) - most) > 0 and (long := max(_long_lists(out), key=_SIZE, default=None)):
         _, path, holder, key = long
-        omitted[path] = _shorten(holder, key, over + 60 + len(path))
+        _note(omitted, path, _shorten(holder, key, over + 60 + len(path)))
     return out
+
+
+def _bounded(data: dict[str, Json], most: int, omitted: dict[str, Json], path: str = "") -> dict[str, Json]:
+    """A copy in which no list but the launch is longer than could ever fit, so that the rest never prints it."""
+    out: dict[str, Json] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            out[key] = _bounded(cast("dict[str, Json]", value), most, omitted, f"{path}{key}.")
+        elif isinstance(value, list):
+            entries = cast("list[Json]", value)
+            kept = entries if key == "launch" else entries[:most]
+            _note(omitted, f"{path}{key}", len(entries) - len(kept))
+            out[key] = [
+                _bounded(cast("dict[str, Json]", entry), most, omitted, f"{path}{key}.{i}.")
+                if isinstance(entry, dict)
+                else entry
+                for i, entry in enumerate(kept)
+            ]
+        else:
+            out[key] = value
+    return out
+
+
+def _note(omitted: dict[str, Json], path: str, left_out: int | str) -> None:
+    """Add to what is missing of a list; what is missing inside entries that are gone themselves is not told."""
+    if not left_out:
+        return
+    before = omitted.get(path)
+    omitted[path] = before + left_out if isinstance(before, int) and isinstance(left_out, int) else left_out
 
 
 def _long_lists(data: dict[str, Json], path: str = "") -> Iterator[tuple[int, str, dict[str, Json], str]]:

@@ -162,6 +162,7 @@ def _merge_task(tasks: Sequence[Task], knot: Sequence[int], minutes: float) -> T
         needs=tuple(ids),
         minutes=minutes,
         basis="class",
+        merges=tuple(ids),
     )
 
 

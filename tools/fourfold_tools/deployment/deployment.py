@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from fourfold_tools.deployment import notation
+from fourfold_tools.deployment.blocks import LONE_NAME, Tree
 from fourfold_tools.deployment.contention import Contention, settle
 from fourfold_tools.deployment.grouping import Orchestrator, group
-from fourfold_tools.deployment.naming import names, purpose
-from fourfold_tools.deployment.notation import Block, Coordination, Hierarchical, Independent, Pipeline, Target, plain
+from fourfold_tools.deployment.naming import names
+from fourfold_tools.deployment.notation import render
 from fourfold_tools.deployment.overlaps import Overlaps
 from fourfold_tools.deployment.schedule import Schedule, schedule, waves
 from fourfold_tools.deployment.tasks import Task
@@ -102,48 +101,16 @@ class Deployment:
             for v in joins
         ]
 
+    @property
+    def lone(self) -> bool:
+        """Whether one orchestrator does it all, with nothing hierarchical about it."""
+        return len(self.orchestrators) == 1 and self.choice.type != "hierarchical"
+
     def notation(self) -> str:
-        return notation.render(self._blocks())
-
-    def _blocks(self) -> list[Block]:
-        if self.choice.type == "pipeline":
-            parts = self.choice.parts
-            heads = ["L1:Orch"] if len(parts) == 1 else [f"L1:Orch{k}" for k in range(1, len(parts) + 1)]
-            return [Pipeline(heads[k], 2, tuple(self._target(v) for v in part.tasks)) for k, part in enumerate(parts)]
-        if len(self.orchestrators) == 1:
-            return [self._leaf(0, "Orch")]
-        roots = [k for k, node in enumerate(self.orchestrators) if node.parent is None]
-        blocks: list[Block] = [Hierarchical("L0:Zero", 1, tuple(map(self._orchestrator_target, roots)))]
-        for k, node in enumerate(self.orchestrators):
-            level = f"L{node.level}:{self.names[k]}"
-            if node.children:
-                blocks.append(
-                    Hierarchical(level, node.level + 1, tuple(map(self._orchestrator_target, node.children)))
-                )
-            if node.tasks:
-                blocks.append(self._leaf(k, self.names[k]))
-        return [*blocks, Coordination.of_orchestrators(len(roots))]
-
-    def _leaf(self, k: int, name: str) -> Block:
-        """The block of one orchestrator's own tasks: a pipeline where they stand in a line, else agents."""
-        node = self.orchestrators[k]
-        place = {v: i for i, v in enumerate(self.graph.order)}
-        members = sorted(node.tasks, key=place.__getitem__)
-        inside = {(p, v) for v in members for p in self.graph.preds[v] if p in set(members)}
-        targets = tuple(map(self._target, members))
-        level, below = f"L{node.level}:{name}", node.level + 1
-        if inside and all(pair in inside for pair in pairwise(members)):
-            return Pipeline(level, below, targets)
-        if not inside:
-            targets = tuple(map(self._target, sorted(members)))
-        return Independent(level, below, targets, "mapped" if inside else "none")
-
-    def _target(self, v: int) -> Target:
-        task = self.tasks[v]
-        return Target(plain(task.agent or task.id), plain(task.title))
-
-    def _orchestrator_target(self, k: int) -> Target:
-        return Target(self.names[k], plain(purpose([self.tasks[v] for v in self.tasks_under(k)])))
+        place = [0] * len(self.tasks)
+        for k, v in enumerate(self.graph.order):
+            place[v] = k
+        return render(Tree(self.tasks, self.graph, self.orchestrators, self.names, place, self.lone).blocks())
 
 
 def deploy(
@@ -185,7 +152,7 @@ def deploy(
 
 def _named(bare: Deployment) -> Deployment:
     groups = [[bare.tasks[v] for v in bare.tasks_under(k)] for k in range(len(bare.orchestrators))]
-    return replace(bare, names=tuple(names(groups)))
+    return replace(bare, names=(LONE_NAME,) if bare.lone else tuple(names(groups)))
 
 
 def _kin(tasks: Sequence[Task]) -> dict[tuple[int, int], float]:

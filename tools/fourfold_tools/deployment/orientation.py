@@ -4,7 +4,6 @@ Sets of nodes are the bits of a number, so that thousands of nodes which all mee
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from fourfold_tools.graph import Graph
 

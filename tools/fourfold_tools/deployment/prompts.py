@@ -10,7 +10,10 @@ from fourfold_tools.model.output import Json
 DEFAULT_AGENT = "general-purpose"
 _MOST_DESCRIPTION = 80
 _MOST_OTHERS = 12  # running tasks that a prompt names one by one
-_MOST_SUMMARY = 400  # characters of an earlier task's report that are handed on
+_MOST_PATHS = 6  # paths of another task that a prompt names
+_MOST_BEFORE = 40  # earlier tasks that a prompt names one by one
+_MOST_SUMMARY = 400  # characters of an earlier task's report that are handed on, at the most
+_MOST_SUMMARIES = 4_000  # and of all of them together
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,26 @@ def prompt(task: Task, situation: Situation) -> str:
     return "\n\n".join([head, *(f"## {name}\n{body}" for name, body in sections.items())])
 
 
-def headless(entry: Mapping[str, Json], task: Task) -> dict[str, Json]:
-    """The same task as a command for those who run `claude -p` themselves."""
+def headless(entry: Mapping[str, Json], task: Task, needs: Sequence[str]) -> dict[str, Json]:
+    """The same task as a command for those who run `claude -p` themselves. needs: what must have ended before.
+
+    It may read, and write what it owns; a shell it has only where its work is to merge or to be merged by git.
+    """
     words = ["claude", "-p", entry["prompt"], "--output-format", "json"]
-    tools = "Read,Grep,Glob,Bash" + (",Edit,Write" if task.writes else "")
-    return {"task": task.id, "command": shlex.join([*words, "--allowedTools", tools])}
+    if task.agent:
+        words += ["--agent", task.agent]
+    return {
+        "task": task.id,
+        "needs": list(needs),
+        "command": shlex.join([*words, "--allowedTools", *_allowed(task)]),
+    }
+
+
+def _allowed(task: Task) -> list[str]:
+    """Rules in the client's own form: an absolute path begins with `//` there, and Edit covers all that write."""
+    if task.worktree or task.merges:
+        return ["Read", "Grep", "Glob", "Edit", "Bash(git *)"]
+    return ["Read", "Grep", "Glob", *(f"Edit(/{path})" for path in task.write_paths)]
 
 
 def _objective(task: Task, situation: Situation) -> str:
@@ -78,11 +96,14 @@ def _objective(task: Task, situation: Situation) -> str:
 
 def _inputs(task: Task, situation: Situation) -> str:
     rows = [f"- {path}" for path in task.reads]
-    for other, report in situation.before:
-        made = ", ".join(other.writes) or "no files"
-        said = " ".join(report.split())
-        said = said if len(said) <= _MOST_SUMMARY else f"{said[: _MOST_SUMMARY - 1]}…"
-        rows.append(f"- from `{other.id}` ({other.title}): {made}" + (f" — it reported: {said}" if said else ""))
+    before = situation.before[:_MOST_BEFORE]
+    most = min(_MOST_SUMMARY, _MOST_SUMMARIES // max(1, len(before)))
+    for other, report in before:
+        said = _cut(" ".join(report.split()), most)
+        made = f"- from `{other.id}` ({_cut(other.title, 80)}): {_few(other.writes)}"
+        rows.append(made + (f" — it reported: {said}" if said else ""))
+    if len(situation.before) > len(before):
+        rows.append(f"- and what {len(situation.before) - len(before)} more tasks before yours left")
     return "\n".join(["Read these yourself:", *rows]) if rows else "None beside the objective; read what you need."
 
 
@@ -90,10 +111,12 @@ def _owned(task: Task, situation: Situation) -> str:
     if not task.writes:
         return "No file: change nothing on disk. Your report is the result."
     rows = ["You may write these paths and no others:", *(f"- {path}" for path in task.writes)]
-    if task.outputs:
+    if len(task.outputs) == len(set(task.writes)):
+        rows.append("Each must exist and be new or changed when you end.")
+    elif task.outputs:
         rows.append(f"These must exist and be new or changed when you end: {', '.join(task.outputs)}.")
     if task.worktree:
-        branch, folder = f"fourfold/{task.id}", f"../{situation.plan}-{task.id}"
+        branch, folder = f"fourfold/{task.id}", f".claude/worktrees/{situation.plan}-{task.id}"
         rows.append(
             f"Others change the same paths, so work apart: `git worktree add -b {branch} {folder}`, "
             "write there only, commit on that branch, and leave the merge to the task that comes after."
@@ -106,19 +129,30 @@ def _owned(task: Task, situation: Situation) -> str:
 
 
 def _others(task: Task, running: Sequence[Task]) -> str:
-    others = [t for t in running if t.id != task.id]
-    rows = [f"- `{t.id}` writes {', '.join(t.writes)}" for t in others if t.writes]
+    rows = [f"- `{t.id}` writes {_few(t.writes)}" for t in running if t.id != task.id and t.writes]
     if not rows:
         return "Nobody else is writing. Change nothing outside what you own."
     more = [f"- and {len(rows) - _MOST_OTHERS} more"] if len(rows) > _MOST_OTHERS else []
     return "\n".join(["Do not touch, and do not rely on, what they are writing:", *rows[:_MOST_OTHERS], *more])
 
 
+def _few(paths: Sequence[str]) -> str:
+    """Some paths in one line of bounded length."""
+    if not paths:
+        return "no files"
+    more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
+    return _cut(", ".join(paths[:_MOST_PATHS]), 300) + more
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: max(0, most - 1)]}…"
+
+
 def _acceptance(task: Task) -> str:
     if task.acceptance:
         return task.acceptance
     if task.outputs:
-        return f"{', '.join(task.outputs)} answers the objective completely; check it by reading it once more."
+        return "What you own answers the objective completely; check it by reading it once more."
     return "The objective is answered completely, with file and line for every claim about code."
 
 

@@ -13,7 +13,8 @@ class Task:
     minutes, tokens: expected of the agent's run; basis: where the minutes come from (`history`, `given`, `class`);
     stated_minutes: what the caller said. agent: the agent's type, as asked.
     apart: tasks whose writes were separated from this one's, so that they need not wait for each other. worktree:
-    it works in a git worktree of its own, and its writes reach the workspace with a merge task.
+    it works in a git worktree of its own, and its writes reach the workspace with a merge task. merges: the tasks
+    whose worktrees this one brings together.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Task:
     acceptance: str = ""
     apart: frozenset[str] = frozenset()
     worktree: bool = False
+    merges: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> dict[str, str]:

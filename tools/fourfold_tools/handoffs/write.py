@@ -114,8 +114,12 @@ class _Found:
                 )
 
     def take_plan(self, plan: StoredPlan) -> None:
-        tasks: list[dict[str, Any]] = json.loads(plan.progress)["tasks"]
-        counts = Counter(str(task["state"]) for task in tasks)
+        try:
+            tasks: list[dict[str, Any]] = json.loads(plan.progress)["tasks"]
+            counts = Counter(str(task["state"]) for task in tasks)
+        except (ValueError, KeyError, TypeError):
+            self.failures.append(f"plan {plan.id} is damaged in the store")
+            return
         told = ", ".join(f"{count} {state}" for state, count in counts.items())
         line = f"plan {plan.id}: {told} fourfold://plans/{plan.id}"
         (self.done if plan.complete else self.in_flight).append(line)

@@ -67,7 +67,7 @@ def overlap(p: str, q: str) -> bool:
 
 @lru_cache(maxsize=8_192)
 def _segments(pattern: str) -> tuple[str, ...]:
-    """The folders and the name of a pattern; those that one pair of braces spans become `**`, which can only widen."""
+    """The folders and the name of a pattern; those that braces span become `**`, which can only widen."""
     parts = [s for s in PurePosixPath(pattern).parts if s != "/"]
     if "{" not in pattern:
         return tuple(parts)

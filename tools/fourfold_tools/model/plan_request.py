@@ -4,12 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool
 
-from fourfold_tools.model.request import Name, Positive, StepId, Text
+from fourfold_tools.model.request import Name, Positive, StepId
 
 Minutes = Annotated[FiniteFloat, Field(strict=True, gt=0, le=100_000)]
 Spent = Annotated[FiniteFloat, Field(strict=True, ge=0, le=100_000)]
 Tokens = Annotated[int, Field(strict=True, ge=1)]
 Prompt = Annotated[str, Field(strict=True, max_length=20_000)]
+Title = Annotated[str, Field(strict=True, max_length=500)]
+Path = Annotated[str, Field(strict=True, min_length=1, max_length=4_096)]
 
 
 class _Frozen(BaseModel):
@@ -20,11 +22,11 @@ class PlanTask(_Frozen):
     """One task; all but the id may be left out, the id too (`t1`, `t2` …)."""
 
     id: StepId = ""
-    title: Text = ""
+    title: Title = ""
     prompt: Prompt = ""
     needs: tuple[StepId, ...] = ()
-    reads: tuple[Name, ...] = ()
-    writes: tuple[Name, ...] = ()
+    reads: tuple[Path, ...] = ()
+    writes: tuple[Path, ...] = ()
     minutes: Minutes | None = None
     tokens: Tokens | None = None
     agent: Name | None = None
@@ -52,10 +54,10 @@ class FinishedTask(_Frozen):
 
     task: Name
     state: Literal["ok", "failed"]
-    summary: Text = ""
+    summary: Prompt = ""
     minutes: Spent | None = None
     tokens: Annotated[int, Field(strict=True, ge=0)] | None = None
-    outputs: tuple[Name, ...] = ()
+    outputs: tuple[Path, ...] = ()
 
 
 class CheckpointRequest(_Frozen):

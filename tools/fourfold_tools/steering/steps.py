@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
@@ -14,7 +14,7 @@ from fourfold_tools.deployment.handoff_points import HandoffPoint, affordable, h
 from fourfold_tools.deployment.progress import ENDED, Finished, Flag, Found, Progress, advance, launchable, launched
 from fourfold_tools.deployment.prompts import DEFAULT_AGENT, Situation, launch_entry
 from fourfold_tools.deployment.schedule import schedule
-from fourfold_tools.errors import Contention, Fault, InvalidRequest
+from fourfold_tools.errors import Contention, Fault, FourfoldError, InvalidRequest
 from fourfold_tools.graph import Edge, Graph
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import FinishedTask
@@ -25,6 +25,13 @@ from fourfold_tools.store.plans import AgentTime, Plans, Step, StoredPlan
 
 _TRIES = 5  # other processes may go on with the same plan at the same moment
 _MOST_WAITING = 40
+
+
+class Damaged(FourfoldError):
+    """A stored plan that cannot be read; it stays as it is, for whoever wants to look at it."""
+
+    def __init__(self, plan: str) -> None:
+        super().__init__(f"plan {plan} is damaged in the store; plan the open tasks anew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,18 @@ def freeze_progress(progress: Progress) -> str:
 
 
 def thaw(stored: StoredPlan) -> tuple[Deployment, Progress]:
-    return _deployments().validate_json(stored.body), _progresses().validate_json(stored.progress)
+    """The plan and how far it has come.
+
+    Raises:
+        Damaged: what is stored is no plan.
+    """
+    try:
+        plan, progress = _deployments().validate_json(stored.body), _progresses().validate_json(stored.progress)
+    except ValidationError as exc:
+        raise Damaged(stored.id) from exc
+    if len(plan.tasks) != len(progress.tasks) or len(plan.graph.ids) != len(plan.tasks):
+        raise Damaged(stored.id)
+    return plan, progress
 
 
 async def take_step(
@@ -82,8 +100,8 @@ async def take_step(
     """Take a stored plan one step further, atomically. whole: launch inputs may be of any length together.
 
     Raises:
-        NotFound: no such plan. InvalidRequest: a finished task that the plan does not have, or twice.
-        Contention: the store stayed locked, or others kept changing the plan.
+        NotFound: no such plan. Damaged: it cannot be read. InvalidRequest: a finished task that the plan does not
+            have, or twice. Contention: the store stayed locked, or others kept changing the plan.
     """
     plans = Plans(runtime.database)
     for _ in range(_TRIES):
