@@ -150,6 +150,21 @@ class WorkspaceSettings(_Section):
     extra: tuple[str, ...]
 
 
+class Http(_Section):
+    token: str
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    max_body_bytes: Annotated[int, Field(ge=1)]
+    max_connections: Annotated[int, Field(ge=1)]
+    max_sessions: Annotated[int, Field(ge=1)]
+    session_idle_s: Annotated[float, Field(gt=0)]
+    head_s: float
+    body_s: float
+    write_s: float
+    idle_s: int
+    close_s: int
+
+
 class Settings(_Section):
     """Every key of `defaults.toml`; the file is the one place where values, units and reasons stand."""
 
@@ -166,6 +181,7 @@ class Settings(_Section):
     context: Context
     plan: Plan
     workspace: WorkspaceSettings
+    http: Http
 
 
 # Keys that a project file may change only towards less. Numbers: smaller is tighter. All other keys of the
@@ -173,7 +189,14 @@ class Settings(_Section):
 _PREFIX = "FOURFOLD_"
 # What less of would take something from the user: history kept for all projects.
 _USERS_OWN = {"store"}
-_WIDENING_LISTS = {("bash", "env_keep"), ("bash", "sandbox_writes"), ("workspace", "extra")}
+_SECRETS = {("http", "token")}
+_WIDENING_LISTS = {
+    ("bash", "env_keep"),
+    ("bash", "sandbox_writes"),
+    ("workspace", "extra"),
+    ("http", "hosts"),
+    ("http", "origins"),
+}
 # Words of which each allows no more than the one before.
 _LADDERS = {("bash", "sandbox"): ("off", "prefer", "require")}
 
@@ -207,7 +230,11 @@ def load_settings(
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {where}: {first['msg']}, got {first['input']!r}") from exc
+        raise SettingsError(f"setting {where}: {first['msg']}{_got(where, first['input'])}") from exc
+
+
+def _got(where: str, value: object) -> str:
+    return "" if tuple(where.split(".")) in _SECRETS else f", got {value!r}"
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -229,6 +256,8 @@ def _tighten(merged: dict[str, dict[str, Any]], layer: Mapping[str, Any], source
         if section in _USERS_OWN:
             raise SettingsError(f"{source}: [{section}] is the user's own; a project cannot set it")
         if not _tighter(section, key, merged[section][key], value):
+            if (section, key) in _SECRETS:
+                raise SettingsError(f"{source}: {section}.{key} would loosen it; a project cannot set it")
             raise SettingsError(f"{source}: {section}.{key} = {value!r} would loosen {merged[section][key]!r}")
         merged[section][key] = value
 
@@ -269,7 +298,8 @@ def _from_env(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     for name, text in env.items():
         if name.startswith(_PREFIX) and "__" in name:
             section, _, key = name[len(_PREFIX) :].lower().partition("__")
-            out.setdefault(section, {})[key] = _value(text)
+            plain = isinstance(_defaults().get(section, {}).get(key), str)
+            out.setdefault(section, {})[key] = text if plain else _value(text)
     return out
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from fourfold_config.settings import SettingsError
 from fourfold_server import __version__, prompts, resources
 from fourfold_server.catalogue import INSTRUCTIONS, TOOLS
+from fourfold_server.departure import until_departure
 from fourfold_server.house import Ctx, House
 from fourfold_server.transport import stdio
 from fourfold_tools.batch import batch
@@ -43,8 +45,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 @asynccontextmanager
-async def _lifespan(_: Server[House]) -> AsyncGenerator[House, None]:
-    house = House()
+async def _lifespan(_: Server[House], shared: bool) -> AsyncGenerator[House, None]:
+    house = House(shared=shared)
     try:
         yield house
     finally:
@@ -57,7 +59,15 @@ async def _list_tools(ctx: Ctx, params: PaginatedRequestParams | None) -> ListTo
 
 
 async def _call_tool(ctx: Ctx, params: CallToolRequestParams) -> CallToolResult:
-    handler = _HOOK if params.name == "hook" else _HANDLERS.get(params.name)
+    async with until_departure(ctx):
+        return await _answer(ctx, params)
+    return _refused("the client closed the response")  # nobody hears it
+
+
+async def _answer(ctx: Ctx, params: CallToolRequestParams) -> CallToolResult:
+    handler = _HANDLERS.get(params.name)
+    if params.name == "hook" and not ctx.lifespan_context.shared:
+        handler = _HOOK
     if handler is None:
         return _refused(f"unknown tool {params.name!r}; this server has {', '.join(_HANDLERS)}")
     try:
@@ -135,7 +145,9 @@ async def _hook(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     return CallToolResult(content=[_text(hook(await ctx.lifespan_context.runtime(ctx), request))])
 
 
-_HOOK = _hook  # not listed: the plugin's hook calls it, the model does not see it
+# Not listed: the plugin's hook calls it, the model does not see it. Where clients share a server nobody may call it:
+# one could approve its own steps, or stamp another's calls.
+_HOOK = _hook
 
 
 class _BadArguments(FourfoldError):
@@ -177,14 +189,14 @@ def _text(text: str) -> TextContent:
     return TextContent(type="text", text=text)
 
 
-def build() -> Server[House]:
-    """The server with all its handlers."""
+def build(*, shared: bool = False) -> Server[House]:
+    """The server with all its handlers. shared: several clients call it."""
     return Server(
         "fourfold",
         version=__version__,
         title="fourfold",
         instructions=INSTRUCTIONS,
-        lifespan=_lifespan,
+        lifespan=partial(_lifespan, shared=shared),
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         on_list_tools=_list_tools,
         on_call_tool=_call_tool,

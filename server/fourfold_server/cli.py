@@ -24,6 +24,21 @@ examples:
   fourfold verify r-8kq2 --full        what did running it in parallel gain?
   fourfold doctor                      is everything in place?
   fourfold register --scope project    add fourfold to Claude Code
+  fourfold serve --http 127.0.0.1:8123 serve several clients over Streamable HTTP
+"""
+_SERVE_EXAMPLES = """\
+examples:
+  fourfold serve                       on standard input and output: what Claude Code starts
+  fourfold serve --http 8123           on http://127.0.0.1:8123/mcp, for several clients at once
+  FOURFOLD_HTTP__TOKEN=$(openssl rand -hex 32) fourfold serve --http 8123
+  FOURFOLD_HTTP__HOSTS='["build.example"]' fourfold serve --http 0.0.0.0:8123
+
+Over HTTP every request needs the header `Authorization: Bearer TOKEN`. The token is the setting http.token (your
+settings file, or the variable FOURFOLD_HTTP__TOKEN); without one it is made anew and shown on standard error. There
+is no flag for it, because everybody on the machine can read the arguments of a process. The workspace is the folder
+that the server is started in, and what the settings add.
+
+exit codes: 0 the client left or a signal came, 2 it cannot listen there or a setting is wrong, 130 interrupted (HTTP)
 """
 _BATCH_EXAMPLES = """\
 examples:
@@ -74,7 +89,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fourfold {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    serve = commands.add_parser("serve", help="serve MCP on standard input and output (what Claude Code starts)")
+    serve = commands.add_parser(
+        "serve",
+        help="serve MCP: on standard input and output (what Claude Code starts), or over HTTP",
+        epilog=_SERVE_EXAMPLES,
+        formatter_class=raw,
+    )
+    serve.add_argument("--http", metavar="HOST:PORT", help="Streamable HTTP instead; without HOST only this machine")
     serve.set_defaults(run=_serve)
 
     batch = commands.add_parser("batch", help="run a batch from a file", epilog=_BATCH_EXAMPLES, formatter_class=raw)
@@ -122,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
 
     register = commands.add_parser("register", help="add fourfold to Claude Code (prints the command, then runs it)")
     register.add_argument("--scope", choices=["local", "project", "user"], default="local")
+    register.add_argument("--http", metavar="URL", help="a server that runs already (`fourfold serve --http`)")
     register.add_argument("--dry-run", action="store_true", help="only print")
     register.set_defaults(run=_register)
     return parser
@@ -130,7 +152,15 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(args: argparse.Namespace) -> int:
     from fourfold_server.serving import serve
 
-    return serve()
+    if args.http is None:
+        return serve()
+    from fourfold_config.settings import SettingsError
+    from fourfold_server.http.address import BadAddress, parse_address
+
+    try:
+        return serve(parse_address(args.http))
+    except (BadAddress, SettingsError) as exc:
+        return bad(str(exc))
 
 
 def _batch(args: argparse.Namespace) -> int:
@@ -208,4 +238,4 @@ def _waiting(args: argparse.Namespace) -> int:
 def _register(args: argparse.Namespace) -> int:
     from fourfold_server.doctor import register
 
-    return register(args.scope, only_print=args.dry_run)
+    return register(args.scope, args.http, only_print=args.dry_run)

@@ -168,9 +168,21 @@ def server_command() -> list[str]:
     return [sys.executable, "-I", "-m", "fourfold_server", "serve"]
 
 
-def register(scope: str, *, only_print: bool) -> int:
-    """Add fourfold to Claude Code: print the command, then run it."""
+def http_registration(url: str, scope: str = "local") -> list[str]:
+    """What adds a server over HTTP to Claude Code.
+
+    The token is named, not said: the client puts the variable's value in when it connects, so that it stands in no
+    argument and in no file.
+    """
+    header = "Authorization: Bearer ${FOURFOLD_HTTP__TOKEN}"
+    return ["claude", "mcp", "add", "--scope", scope, "--transport", "http", "fourfold", url, "--header", header]
+
+
+def register(scope: str, url: str | None, *, only_print: bool) -> int:
+    """Add fourfold to Claude Code, by its command or by its URL: print the command, then run it."""
     command = ["claude", "mcp", "add", "--scope", scope, "fourfold", "--", *server_command()]
+    if url is not None:
+        command = http_registration(url, scope)
     print(shlex.join(command))
     if only_print:
         return 0

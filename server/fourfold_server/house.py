@@ -1,5 +1,6 @@
-"""The house: the runtime that one server process opens for its client, when the first call needs it."""
+"""The house: the runtime that one server process opens for its client, or for all of its clients over HTTP."""
 
+import hashlib
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,9 +17,14 @@ _ROOTS_S = 2.0  # seconds that a client may take to tell its roots
 
 
 class House:
-    """The runtime of one server process, opened by the first call that needs it. Mutable: it opens once."""
+    """The runtime of one server process, opened by the first call that needs it. Mutable: it opens once.
 
-    def __init__(self) -> None:
+    shared: several clients call. Then its place is where it was started, whatever a client says of itself, and each
+    call gets its own view of the runtime.
+    """
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
         self._stack = AsyncExitStack()
         self._lock = anyio.Lock()
         self._runtime: Runtime | None = None
@@ -27,11 +33,11 @@ class House:
         if self._runtime is None:
             async with self._lock:
                 if self._runtime is None:
-                    self._runtime = await self._open(await _roots(ctx))
-        return self._runtime
+                    self._runtime = await self._open([Path.cwd()] if self.shared else await _roots(ctx))
+        return self._runtime.seen_by(_client(ctx)) if self.shared else self._runtime
 
     async def _open(self, roots: list[Path]) -> Runtime:
-        runtime = await self._stack.enter_async_context(Runtime.open(roots=roots))
+        runtime = await self._stack.enter_async_context(Runtime.open(roots, shared=self.shared))
         kept = runtime.settings.store
         await prune(runtime.database, runtime.state / "runs", kept.max_age_days, kept.max_bytes)
         return runtime
@@ -41,6 +47,12 @@ class House:
 
 
 Ctx = ServerRequestContext[House, Any]
+
+
+def _client(ctx: Ctx) -> str:
+    """The name of a client's session, where the protocol has sessions; "" where calls have nothing in common."""
+    session: str = ctx.request.headers.get("mcp-session-id", "") if ctx.request is not None else ""
+    return f"session-{hashlib.sha256(session.encode()).hexdigest()[:16]}" if session else ""
 
 
 async def _roots(ctx: Ctx) -> list[Path]:

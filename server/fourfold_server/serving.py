@@ -4,6 +4,10 @@ import gc
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fourfold_server.http.address import Address
 
 
 def log_to_stderr() -> None:
@@ -16,8 +20,8 @@ def log_to_stderr() -> None:
     )
 
 
-def serve() -> int:
-    """Serve until the client leaves; the exit code."""
+def serve(address: "Address | None" = None) -> int:
+    """Serve one client on the standard streams until it leaves, or several at an address until a signal comes."""
     log_to_stderr()
     gc.disable()  # building the protocol's types makes no garbage; collecting meanwhile costs a tenth of the start
     import anyio
@@ -29,5 +33,9 @@ def serve() -> int:
     gc.freeze()
     sys.setswitchinterval(0.0005)  # worker threads hand the interpreter back soon (measured: loop lag 36 -> 9 ms)
     raise_descriptor_limit()
-    anyio.run(serve_stdio)
-    return 0
+    if address is None:
+        anyio.run(serve_stdio)
+        return 0
+    from fourfold_server.http.serving import serve_http
+
+    return anyio.run(serve_http, address)

@@ -18,7 +18,13 @@ from fourfold_config.settings import Settings, SettingsError, load_settings
 TEXT = files("fourfold_config").joinpath("defaults.toml").read_text(encoding="utf-8")
 DEFAULTS: dict[str, dict[str, Any]] = tomllib.loads(TEXT)
 KEYS = [(section, key) for section, keys in DEFAULTS.items() for key in keys]
-WIDENING = {("bash", "env_keep"), ("bash", "sandbox_writes"), ("workspace", "extra")}
+WIDENING = {
+    ("bash", "env_keep"),
+    ("bash", "sandbox_writes"),
+    ("workspace", "extra"),
+    ("http", "hosts"),
+    ("http", "origins"),
+}
 LADDER = ("off", "prefer", "require")
 
 
@@ -121,7 +127,7 @@ def allows_no_more(section: str, key: str, before: Any, after: Any) -> bool:
     if isinstance(before, int | float):
         return bool(after > 0) if before == 0 else bool(0 < after <= before)
     if isinstance(before, str):
-        return LADDER.index(after) >= LADDER.index(before)
+        return before in LADDER and LADDER.index(after) >= LADDER.index(before)
     if (section, key) in WIDENING:
         return set(after) <= set(before)
     return set(after) >= set(before)
@@ -218,3 +224,28 @@ def test_a_project_turns_the_sandbox_on_and_never_off(
             load_settings(env={}, user_file=own, project=folder)
     else:
         assert load_settings(env={}, user_file=own, project=folder).bash.sandbox == holds
+
+
+@pytest.mark.parametrize("token", ["12345678901234567890", "1e5", "true", '"quoted"', "[1]", "'"])
+def test_a_variable_whose_setting_is_text_is_taken_as_it_stands(token: str) -> None:
+    assert load_settings(env={"FOURFOLD_HTTP__TOKEN": token}).http.token == token
+
+
+def test_no_fault_repeats_a_token(tmp_path: Path) -> None:
+    user = tmp_path / "user.toml"
+    user.write_text("[http]\ntoken = 1234567890\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"http\.token") as fault:
+        load_settings(env={}, user_file=user)
+    assert "1234567890" not in str(fault.value)
+    (tmp_path / ".fourfold.toml").write_text('[http]\ntoken = "of-the-project"\n', encoding="utf-8")
+    user.write_text('[http]\ntoken = "of-the-user"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"http\.token would loosen") as fault:
+        load_settings(project=tmp_path, env={}, user_file=user)
+    assert "of-the" not in str(fault.value)
+
+
+def test_a_project_cannot_name_hosts_or_origins_that_may_call(tmp_path: Path) -> None:
+    for key in ("hosts", "origins"):
+        (tmp_path / ".fourfold.toml").write_text(f'[http]\n{key} = ["evil.example"]\n', encoding="utf-8")
+        with pytest.raises(SettingsError, match="would loosen"):
+            load_settings(project=tmp_path, env={})

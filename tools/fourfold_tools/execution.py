@@ -140,7 +140,9 @@ class Execution:
         options = self._request.model_dump(mode="json", exclude={"steps", "resume"}, exclude_unset=True)
         text = json.dumps({**options, "steps": steps}, ensure_ascii=False)
         cwd, conversation = self._runtime.workspace.cwd, self._usage.conversation
-        return await self._runtime.runs.begin(text, cwd, len(steps), conversation.key if conversation else "")
+        return await self._runtime.runs.begin(
+            text, cwd, len(steps), conversation.key if conversation else self._runtime.client
+        )
 
     async def _refuse(self) -> Reply:
         """Above 95 %: the work is kept as a run that never started, and handed over; one line says where."""

@@ -1,10 +1,11 @@
 """The runtime: what outlives a call. Ops, limits, locks, the meter and the store of one server."""
 
 import os
+import secrets
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -40,6 +41,8 @@ from fourfold_tools.store.database import Database
 from fourfold_tools.store.runs import Runs
 from fourfold_tools.store.timings import Timings
 
+_CLIENTS_OWN = ("CLAUDE_CODE_", "CLAUDE_PROJECT_DIR")  # what Claude Code tells a server that it started itself
+
 
 def state_dir(env: Mapping[str, str]) -> Path:
     """`FOURFOLD_STATE_DIR`, else the platform's user state folder."""
@@ -69,6 +72,7 @@ class Runtime:
     told_fault: the store's fault that an answer has named. told_open: an answer said that commands are not confined.
     outputs: the one thread that hashes what tasks have written.
     stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
+    client: who is served where several clients share the server: stands for a conversation that nobody knows.
     """
 
     settings: Settings
@@ -96,6 +100,16 @@ class Runtime:
     told_fault: str | None = None
     told_open: bool = False
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
+    client: str = ""
+
+    def seen_by(self, client: str) -> Self:
+        """This runtime as one call of a shared server sees it: nothing that another client left is remembered.
+
+        Limits, locks, ops, the store and the runs in flight are everybody's. client: "" stands for a client that
+        cannot be told from others, so that this call has nothing in common with any before it.
+        """
+        name = client or f"call-{secrets.token_hex(8)}"
+        return replace(self, client=name, last_percent=None, told_fault=None, told_open=False, stamps={})
 
     @property
     def retry_rule(self) -> RetryRule:
@@ -126,16 +140,19 @@ class Runtime:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, roots: Sequence[Path] = (), env: Mapping[str, str] | None = None
+        cls, roots: Sequence[Path] = (), env: Mapping[str, str] | None = None, *, shared: bool = False
     ) -> AsyncGenerator[Self, None]:
         """A runtime for the folders in `roots`, else for CLAUDE_PROJECT_DIR, else for the working directory.
 
-        Everything it started has ended when the block is left.
+        shared: several clients call; what the environment says of a client is then not theirs, and no call is taken
+        for one of a conversation that it does not name. Everything it started has ended when the block is left.
 
         Raises:
             SettingsError: a settings file or variable cannot be used.
         """
         env = os.environ if env is None else env
+        if shared:
+            env = {name: value for name, value in env.items() if not name.startswith(_CLIENTS_OWN)}
         roots = roots or [Path(env.get("CLAUDE_PROJECT_DIR") or Path.cwd())]
         project = roots[0]
         settings = load_settings(project=project, env=env, user_file=user_settings_file(env))
@@ -145,7 +162,8 @@ class Runtime:
             stack.push_async_callback(spawner.aclose)
             database = _database(state, settings)
             stack.push_async_callback(database.aclose)
-            runtime = cls._assemble(settings, roots, state, env, database, spawner)
+            meter = Meter(env, str(roots[0]), settings.context, guesses=not shared)
+            runtime = cls._assemble(settings, roots, state, env, database, spawner, meter)
             stack.push_async_callback(runtime.fetch.aclose)
             yield runtime
 
@@ -158,6 +176,7 @@ class Runtime:
         env: Mapping[str, str],
         database: Database,
         spawner: Spawner,
+        meter: Meter,
     ) -> Self:
         extra = [*roots[1:], *map(Path, settings.workspace.extra)]
         permissions = Permissions.load(Workspace(roots[0], extra), env)
@@ -186,7 +205,7 @@ class Runtime:
             timings=Timings(database),
             ops={name: GuardedOp(op, permissions) for name, op in ops.items()},
             permissions=permissions,
-            meter=Meter(env, str(roots[0]), settings.context),
+            meter=meter,
             limiter=limiter,
             pressure=PressureWatch(limiter, cores, live.look),
             live=live,

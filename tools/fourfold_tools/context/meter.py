@@ -44,8 +44,9 @@ class _Seen:
 class Meter:
     """The usage of every conversation that calls one server: main ones and subagents, each with its own level.
 
-    env and cwd are the server's own, as the client set them. Mutable: the sessions seen to be ours, and each
-    conversation's stage; both are touched in the event loop alone. Files are read in one thread.
+    env and cwd are the server's own, as the client set them. guesses: a call whose line is not found may be taken
+    for one of the conversations seen here; not where others than theirs can call. Mutable: the sessions seen to be
+    ours, and each conversation's stage; both are touched in the event loop alone. Files are read in one thread.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Meter:
         cwd: str,
         limits: Context,
         *,
+        guesses: bool = True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._env = env
         self._cwd = cwd
         self._limits = limits
+        self._guesses = guesses
         self._clock = clock
         self._sleep = sleep
         self._owner = env.get("CLAUDE_CODE_SESSION_ID") or None
@@ -96,7 +99,7 @@ class Meter:
             found = await self._poll(partial(search.look, tool_use_id), wait_s if search.promising else 0.0)
             if found is not None:
                 return await self._see_found(found)
-        return await self._see_guessed(search)
+        return await self._see_guessed(search) if self._guesses else None
 
     async def _see_stamped(self, tool_use_id: str | None, hook: Stamp, wait_s: float) -> _Seen | None:
         if hook.agent_id is not None and not _AGENT_ID.fullmatch(hook.agent_id):

@@ -45,12 +45,12 @@ def new_id() -> str:
 async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     """Gather what the store knows of the caller's conversation and write it as JSON and Markdown.
 
-    Without a known conversation the runs of this folder stand for it.
+    Without a known conversation the runs of this folder stand for it, on a shared server those of the client alone.
 
     Raises:
         HandoffUnwritten: the disk is full, or the state folder cannot be written.
     """
-    conversation = usage.conversation.key if usage.conversation else ""
+    conversation = usage.conversation.key if usage.conversation else runtime.client
     goal: str | None = None
     if usage.conversation is not None:
         goal = await anyio.to_thread.run_sync(first_user_message, usage.conversation.path)

@@ -12,8 +12,9 @@ from fourfold_tools.store.plans import Lease
 
 
 def owner_of(runtime: Runtime, usage: Usage) -> str:
-    """`PROCESS/CONVERSATION` of the call; where it is not known this runtime stands for its only conversation."""
-    key = usage.conversation.key if usage.conversation else f"{this_process()}#{id(runtime)}"
+    """`PROCESS/CONVERSATION` of the call; where it is not known its client, or this runtime, stands for it."""
+    unknown = runtime.client or f"{this_process()}#{id(runtime)}"
+    key = usage.conversation.key if usage.conversation else unknown
     return f"{this_process()}/{key}"
 
 
