@@ -16,7 +16,7 @@ from fourfold_tools.ops.environment import Environment
 
 del os.environ["B_TOKEN"]
 os.environ["C_TOKEN"] = "set later"
-Environment(["*_TOKEN"], ["KEPT_TOKEN"]).conceal()
+Environment(["*_TOKEN"], ["KEPT_TOKEN"], os.environ).conceal()
 libc = ctypes.CDLL(None)
 libc.getenv.restype = ctypes.c_char_p
 print(open("/proc/self/environ", "rb").read())
@@ -36,26 +36,26 @@ print([libc.getenv(n) for n in (b"A_TOKEN", b"B_TOKEN", b"C_TOKEN", b"KEPT_TOKEN
 def test_names_that_look_like_secrets_are_hidden_by_default(
     settings: Settings, names: Sequence[str], seen: bool
 ) -> None:
-    environment = Environment(settings.bash.env_hide, settings.bash.env_keep)
-    got = environment.of(dict.fromkeys(names, "v"), "/", {})
+    environment = Environment(settings.bash.env_hide, settings.bash.env_keep, dict.fromkeys(names, "v"))
+    got = environment.of("/", {})
     assert [name in got for name in names] == [seen] * len(names)
 
 
 def test_a_kept_name_wins_over_a_hidden_one_and_the_steps_own_over_both() -> None:
-    environment = Environment(["*_TOKEN"], ["ci_*"])
     server = {"CI_TOKEN": "1", "A_TOKEN": "2", "GIT_OPTIONAL_LOCKS": "1", "PWD": "/old"}
-    assert environment.of(server, "/new", {"B_TOKEN": "3", "FOURFOLD_X": "4"}) == {
+    environment = Environment(["*_TOKEN"], ["ci_*"], server)
+    assert environment.of("/new", {"B_TOKEN": "3", "FOURFOLD_X": "4"}) == {
         "CI_TOKEN": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "PWD": "/new",
         "B_TOKEN": "3",
         "FOURFOLD_X": "4",
     }
-    assert environment.of(server, "/new", {"GIT_OPTIONAL_LOCKS": "1"})["GIT_OPTIONAL_LOCKS"] == "1"
+    assert environment.of("/new", {"GIT_OPTIONAL_LOCKS": "1"})["GIT_OPTIONAL_LOCKS"] == "1"
 
 
 def test_no_patterns_hide_nothing_but_our_own() -> None:
-    assert Environment([], []).of({"A_TOKEN": "1", "FOURFOLD_A": "2"}, "/", {}).keys() == {
+    assert Environment([], [], {"A_TOKEN": "1", "FOURFOLD_A": "2"}).of("/", {}).keys() == {
         "A_TOKEN",
         "GIT_OPTIONAL_LOCKS",
         "PWD",

@@ -26,7 +26,21 @@ async def test_the_first_time_counts_whole_and_later_ones_move_it() -> None:
     assert await timings.weights([SLOW]) == [10.0]
     await timings.learn([SLOW], [step_result(0, duration_s=20.0)])
     assert await timings.weights([SLOW]) == [pytest.approx(13.0)]
+    await timings.save()
     assert await Timings(database).weights([SLOW]) == [pytest.approx(13.0)], "another server reads the same"
+    await database.aclose()
+
+
+@pytest.mark.parametrize(("kinds", "later_s", "written"), [(1, 0.0, 0), (1, 10.0, 1), (15, 9.9, 0), (16, 0.0, 16)])
+async def test_what_was_learnt_is_written_when_it_is_enough_or_has_waited(
+    kinds: int, later_s: float, written: int
+) -> None:
+    database, now = Database(None, 1.0), [0.0]
+    timings = Timings(database, clock=lambda: now[0])
+    now[0] = later_s
+    steps: list[AnyStep] = [BashStep(op="bash", command=f"c{n}") for n in range(kinds)]
+    await timings.learn(steps, [step_result(n, duration_s=1.0) for n in range(kinds)])
+    assert len(await Timings(database).load()) == written
     await database.aclose()
 
 
@@ -61,6 +75,7 @@ async def test_no_more_kinds_are_kept_than_the_bound(monkeypatch: pytest.MonkeyP
     timings = Timings(database)
     for n in range(25):
         await timings.learn([BashStep(op="bash", command=f"c{n}")], [step_result(0, duration_s=float(n + 1))])
+    await timings.save()
     known = await Timings(database).load()
     assert len(known) == 10
     newest = BashStep(op="bash", command="c24")

@@ -165,6 +165,7 @@ class Runtime:
             meter = Meter(env, str(roots[0]), settings.context, guesses=not shared)
             runtime = cls._assemble(settings, roots, state, env, database, spawner, meter)
             stack.push_async_callback(runtime.fetch.aclose)
+            stack.push_async_callback(runtime.timings.save)
             yield runtime
 
     @classmethod

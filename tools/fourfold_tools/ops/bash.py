@@ -75,7 +75,7 @@ class BashOp:
         self._sandbox = sandbox
         self._clock = clock
         self._bash = shutil.which("bash") or "/bin/sh"
-        self._environment = Environment(settings.env_hide, settings.env_keep)
+        self._environment = Environment(settings.env_hide, settings.env_keep, os.environ)
         self._environment.conceal()
 
     def group_key(self, call: Call) -> Hashable | None:
@@ -112,7 +112,7 @@ class BashOp:
         return _Launch(
             [self._shell(step.shell), "-c", step.command, "fourfold", *args],
             cwd,
-            self._environment.of(os.environ, cwd, extra),
+            self._environment.of(cwd, extra),
             None if step.stdin is None else _text(step.stdin),
         )
 

@@ -17,23 +17,22 @@ _ENV_START, _ENV_END = 47, 48
 
 
 class Environment:
-    """Which variables commands see. Patterns are those of a shell, without regard to case."""
+    """Which variables commands see. Patterns are those of a shell, without regard to case.
 
-    def __init__(self, hide: Iterable[str], keep: Iterable[str]) -> None:
+    server: this process's variables, looked through once: they do not change while it runs.
+    """
+
+    def __init__(self, hide: Iterable[str], keep: Iterable[str], server: Mapping[str, str]) -> None:
         self._hide = _any_of(hide)
         self._keep = _any_of(keep)
-        self._known: dict[str, bool] = {}  # names are few, and asked about for every command
+        self._seen = {name: value for name, value in server.items() if not self.hides(name)} | _ALWAYS
 
     def hides(self, name: str) -> bool:
-        known = self._known.get(name)
-        if known is None:
-            known = self._known[name] = not self._keep(name) and (name.startswith(_OURS) or self._hide(name))
-        return known
+        return not self._keep(name) and (name.startswith(_OURS) or self._hide(name))
 
-    def of(self, server: Mapping[str, str], folder: str, extra: Mapping[str, str]) -> dict[str, str]:
+    def of(self, folder: str, extra: Mapping[str, str]) -> dict[str, str]:
         """The variables of a command that starts in `folder`; what its step names wins."""
-        seen = {name: value for name, value in server.items() if not self.hides(name)}
-        return {**seen, **_ALWAYS, "PWD": folder, **extra}
+        return {**self._seen, "PWD": folder, **extra}
 
     def conceal(self) -> None:
         """Blank hidden values where every program of this user can read them: /proc/PID/environ of this process.

@@ -50,7 +50,9 @@ class Child:
         self._helper = helper
         self._closing = closing
         self._exit: Exit | Contention | None = None
-        self._turn = anyio.Lock()  # one task reads the channel; where it is cancelled the next one goes on
+        self._turn = anyio.Lock(
+            fast_acquire=True
+        )  # one task reads the channel; where it is cancelled the next one goes on
 
     async def wait(self) -> Exit:
         """The end of the program; by then everything that it started has ended too.

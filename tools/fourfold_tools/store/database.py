@@ -69,6 +69,7 @@ class Database:
         self._busy_s = busy_s
         self._prompt = prompt
         self._in_a_row = 0
+        self._waits = True
         self._connection: sqlite3.Connection | None = None
         self._one = CapacityLimiter(1)
 
@@ -89,7 +90,11 @@ class Database:
             except StoreBusy:
                 pass  # the thread waits for the other server
         self._in_a_row = 0
-        return await anyio.to_thread.run_sync(self.use_now, work, limiter=self._one)
+        return await anyio.to_thread.run_sync(self._in_thread, work, limiter=self._one)
+
+    def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self._patient(wait=True)
+        return self.use_now(work)
 
     def use_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The same on the calling thread.
@@ -111,15 +116,15 @@ class Database:
 
     def _at_once(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` without waiting for another server, and without writing the log back."""
-        connection = self._open()
-        connection.execute("PRAGMA busy_timeout=0")
-        connection.execute("PRAGMA wal_autocheckpoint=0")
-        try:
-            return self.use_now(work)
-        finally:
-            if connection is self._connection:
-                connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000)}")
-                connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+        self._patient(wait=False)
+        return self.use_now(work)
+
+    def _patient(self, *, wait: bool) -> None:
+        """Whether the connection may wait: for another server, and for the disk to take the log."""
+        if self._connection is not None and wait != self._waits:
+            self._connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000) if wait else 0}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES if wait else 0}")
+            self._waits = wait
 
     async def aclose(self) -> None:
         await anyio.to_thread.run_sync(self._close, limiter=self._one)
@@ -150,6 +155,7 @@ class Database:
         return self._connection
 
     def _connect(self, target: str) -> sqlite3.Connection:
+        self._waits = True
         connection = sqlite3.connect(target, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")

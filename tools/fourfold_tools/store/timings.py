@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fourfold_tools.model.request import AnyStep, BashStep, FetchStep, GlobStep, GrepStep
 from fourfold_tools.model.result import StepResult
@@ -13,7 +13,8 @@ from fourfold_tools.store.database import Database, StoreBusy
 # measured floors: a read 10 us, a search 30 ms, a walk 60 ms, a command and a page about a second).
 PRIORS: dict[str, float] = {"read": 0.001, "grep": 0.05, "glob": 0.05, "bash": 1.0, "fetch": 0.5}
 _ALPHA = 0.3  # weight of the newest observation in the moving average
-_FEW = 16  # kinds that are written on the event loop
+_FEW = 16  # kinds whose news are written together, on the event loop
+_SAVE_S = 10.0  # seconds that fewer may wait; what a killed server had not written is learned again
 _MOST = 5_000  # kinds kept; the longest unused go first
 
 
@@ -33,9 +34,12 @@ def kind_of(step: AnyStep) -> str:
 class Timings:
     """Moving averages by kind, read once and kept in memory. Mutable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._clock = clock
         self._known: dict[str, tuple[int, float]] | None = None
+        self._unsaved: dict[str, tuple[int, float]] = {}
+        self._saved_at = clock()
 
     async def load(self) -> Mapping[str, tuple[int, float]]:
         """(count, mean seconds) by kind; empty where the store cannot be read now."""
@@ -63,11 +67,21 @@ class Timings:
             changed[key] = (count + 1, mean + _ALPHA * (result.duration_s - mean))
         known.update(changed)
         self._known = known
+        self._unsaved |= changed
+        if len(self._unsaved) >= _FEW or self._clock() - self._saved_at >= _SAVE_S:
+            await self.save()
+
+    async def save(self) -> None:
+        """Write down what was learned since the last time; it goes on waiting where the store is busy."""
+        changed, self._unsaved = self._unsaved, {}
+        self._saved_at = self._clock()
+        if not changed:
+            return
         rows = [(key, count, mean, time.time()) for key, (count, mean) in changed.items()]
         try:
             await self._database.use(lambda db: _save(db, rows), small=len(rows) <= _FEW)
         except StoreBusy:
-            return
+            self._unsaved = changed | self._unsaved
 
 
 def _read(db: sqlite3.Connection) -> dict[str, tuple[int, float]]:
