@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fourfold_tools.context.usage import Stamp
-from fourfold_tools.model.request import AnyStep, BatchRequest, references
+from fourfold_tools.model.request import AnyStep, BatchRequest, arguments_with_references
 from fourfold_tools.runtime import Runtime
 
 _MOST_STAMPS = 256  # calls of one message and a few turns; a stamp is used once
@@ -75,7 +75,7 @@ def _why(runtime: Runtime, step: AnyStep) -> str | None:
     if decision == "ask":
         return f"a rule asks before {_what(step)}"
     if step.op == "bash":
-        dynamic = bool(references([getattr(step, name) for name in step.model_fields_set]))
+        dynamic = bool(arguments_with_references(step))
         return None if effects.read_only and not dynamic else _what(step)
     return _what(step) if step.op == "fetch" else None
 
@@ -88,8 +88,4 @@ def _what(step: AnyStep) -> str:
 
 def approved_steps(steps: Mapping[int, AnyStep]) -> frozenset[int]:
     """The steps whose whole arguments the user could see when the call was approved: those without references."""
-    return frozenset(
-        index
-        for index, step in steps.items()
-        if not references([getattr(step, name) for name in step.model_fields_set])
-    )
+    return frozenset(index for index, step in steps.items() if not arguments_with_references(step))

@@ -8,7 +8,7 @@ from fourfold_tools.engine.spread import check_references
 from fourfold_tools.errors import Fault, InvalidRequest
 from fourfold_tools.graph import Edge, Graph, check_ids
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.request import FIELDS, AnyStep, Reference, references
+from fourfold_tools.model.request import FIELDS, AnyStep, Reference, arguments_with_references, references
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def prepare(
         raise InvalidRequest([Fault("steps", f"expected at most {max_steps:,}, got {len(steps):,}")])
     named = _named(steps)
     ids = [step.id for step in named]
-    refs = [_references(step) for step in named]
+    refs = [references(list(arguments_with_references(step).values())) for step in named]
     wanted = [
         [*((name, f"needs[{i}]") for i, name in enumerate(step.needs)), *((r.from_, "from") for r in mine)]
         for step, mine in zip(named, refs, strict=True)
@@ -47,21 +47,17 @@ def prepare(
     if faults:
         raise InvalidRequest(faults)
     hard = _hard_edges(named, refs, index)
-    order = Graph.build(ids, hard).order
+    graph = Graph.build(ids, hard)
     effects = tuple(effects_of(step) for step in named)
-    soft = conflict_edges(ids, order, effects)
+    soft = conflict_edges(ids, graph.order, effects)
     if barrier:
-        soft += barrier_edges(ids, order, effects)
-    return Prepared(tuple(named), effects, Graph.build(ids, [*hard, *soft]))
+        soft += barrier_edges(ids, graph.order, effects)
+    return Prepared(tuple(named), effects, Graph.build(ids, [*hard, *soft]) if soft else graph)
 
 
 def _named(steps: Sequence[AnyStep]) -> list[AnyStep]:
     """Every step with an id: its own, or `s` and its place, counted from 1."""
     return [step if step.id else step.model_copy(update={"id": f"s{i}"}) for i, step in enumerate(steps, 1)]
-
-
-def _references(step: AnyStep) -> list[Reference]:
-    return references([getattr(step, name) for name in step.model_fields_set])
 
 
 def _hard_edges(steps: Sequence[AnyStep], refs: Sequence[Sequence[Reference]], index: dict[str, int]) -> list[Edge]:

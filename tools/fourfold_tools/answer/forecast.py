@@ -10,7 +10,7 @@ from fourfold_tools.context.usage import Usage
 from fourfold_tools.graph import Graph
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import Json
-from fourfold_tools.model.request import AnyStep, references
+from fourfold_tools.model.request import AnyStep, arguments_with_references, references
 
 _TOKENS = {"read": 1_500, "grep": 800, "glob": 300, "bash": 600, "fetch": 2_500}  # a usual answer, by op (judgement)
 _LEFT_OUT_TOKENS = 40  # the line, or the entry, that counts what did not fit
@@ -98,7 +98,7 @@ def _step(step: AnyStep, effects: Effects, weight: float) -> dict[str, Json]:
         "reads": sorted(effects.reads),
         "writes": sorted(effects.writes),
         "expected_s": weight,
-        "sub_steps": any(r.each for r in references([getattr(step, name) for name in step.model_fields_set])),
+        "sub_steps": any(r.each for r in references(arguments_with_references(step))),
     }
 
 

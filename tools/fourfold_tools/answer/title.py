@@ -21,5 +21,7 @@ def title(step: AnyStep, sub: bool) -> str:
 
 def _short(text: str) -> str:
     """On one line, control characters as `\\xNN`, and no longer than a line may be."""
-    text = "".join(c if c >= " " and c != "\x7f" else f"\\x{ord(c):02x}" for c in " ".join(text.split()))
+    text = " ".join(text.split())
+    if not text.isprintable():
+        text = "".join(c if c >= " " and c != "\x7f" else f"\\x{ord(c):02x}" for c in text)
     return text if len(text) <= _MOST else text[: _MOST - 1] + "…"

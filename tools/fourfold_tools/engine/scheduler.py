@@ -21,6 +21,7 @@ from fourfold_tools.engine.units import ReadyQueue, Unit
 from fourfold_tools.engine.waiting import Place, Waiting, waiting
 from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.errors import Code, FourfoldError, InvalidRequest
+from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, BashStep
 from fourfold_tools.model.result import Failure, Outcome, StepResult, Try, repeatable
 from fourfold_tools.ops.base import Call
@@ -167,25 +168,27 @@ class Scheduler:
         name = self._work.graph.ids[index]
         literal = step is self._work.steps[index]
         host = op.host(step)
+        effects = self._work.effects[index] if literal else self._work.effects_of(step)
         unit = Unit(
             id=f"{name}.{sub}" if sub else name,
             index=index,
             sub=sub,
             step=step,
             title=self._work.title(step, sub > 0),
-            effects=self._work.effects[index] if literal else self._work.effects_of(step),
+            effects=effects,
             keys=(op.resource, f"{op.resource}:{host}") if host else (op.resource,),
             group=None,
             order=(-self._ranks[index], -len(self._work.graph.succs[index]), index, sub),
             queued_s=self.now_s(),
             first_pass=self._passes,
+            identity=self._identity(index, step, effects),
         )
         unit.group = op.group_key(self._call(unit))
         return unit
 
     def _expander(self, index: int, step: AnyStep) -> Unit:
         unit = self._unit(index, 0, step)
-        unit.kind, unit.keys, unit.group = "expand", ("cpu",), None
+        unit.kind, unit.keys, unit.group, unit.identity = "expand", ("cpu",), None, ""
         return unit
 
     # Starting.
@@ -221,7 +224,7 @@ class Scheduler:
 
     def _follow(self, unit: Unit) -> bool:
         """Whether an identical step that only reads runs or ran already, with the same steps before it."""
-        leader = self._leaders.get(key) if (key := self._identity(unit)) else None
+        leader = self._leaders.get(unit.identity) if unit.identity else None
         if leader is None or leader is unit:
             return False
         self._queue.take(unit)
@@ -235,11 +238,12 @@ class Scheduler:
             self._wake()  # what waited for it may be ready now, and perhaps nothing runs whose end would say so
         return True
 
-    def _identity(self, unit: Unit) -> str | None:
-        if not unit.effects.read_only or unit.kind == "expand":
-            return None
-        preds = self._work.graph.preds[unit.index]
-        return f"{preds} {unit.step.model_dump_json(by_alias=True, exclude=_OWN_ARGUMENTS)}"
+    def _identity(self, index: int, step: AnyStep, effects: Effects) -> str:
+        """What identical steps have in common, "" for a step that must run by itself."""
+        if not effects.read_only:
+            return ""
+        preds = self._work.graph.preds[index]
+        return f"{preds} {step.model_dump_json(by_alias=True, exclude=_OWN_ARGUMENTS)}"
 
     def _lock(self, unit: Unit) -> bool:
         """Whether the unit now holds its paths; else it is parked until they may be free."""
@@ -290,8 +294,8 @@ class Scheduler:
 
     def _lead(self, unit: Unit) -> None:
         """From now on identical units follow this one, those of its own group too."""
-        if key := self._identity(unit):
-            self._leaders.setdefault(key, unit)
+        if unit.identity:
+            self._leaders.setdefault(unit.identity, unit)
 
     async def _work_on(self, group: list[Unit]) -> None:
         """Run one group to its outcomes; whatever goes wrong becomes an outcome of its units."""

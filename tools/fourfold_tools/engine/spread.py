@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from fourfold_tools.errors import Fault, InvalidRequest
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.output import Json, as_list
-from fourfold_tools.model.request import SPREAD, AnyStep, BashStep, Reference, references
+from fourfold_tools.model.request import SPREAD, AnyStep, BashStep, Reference, arguments_with_references, references
 
 Values = Callable[[Reference], Json]
 
@@ -35,7 +35,7 @@ def spread(step: AnyStep, values: Values, default_items: int) -> Spread:
     Raises:
         InvalidRequest: a value that the argument cannot take.
     """
-    refs = _arguments_with_references(step)
+    refs = arguments_with_references(step)
     if not refs:
         return _over_lists([step], single=True)
     each = next((r for r in references(list(refs.values())) if r.each), None)
@@ -54,7 +54,7 @@ def check_references(index: int, step: AnyStep, fields: Callable[[Reference], tu
 
     fields: what the referenced step's op offers, None for an unknown id (reported elsewhere).
     """
-    refs = references(list(_arguments_with_references(step).values()))
+    refs = references(list(arguments_with_references(step).values()))
     faults: list[Fault] = []
     for ref in refs:
         known = fields(ref)
@@ -66,10 +66,6 @@ def check_references(index: int, step: AnyStep, fields: Callable[[Reference], tu
     if isinstance(step, BashStep) and step.env and any(r.each for r in references(step.env)):
         faults.append(Fault(f"steps[{index}].env", '"each" cannot stand in env; put it into args'))
     return faults
-
-
-def _arguments_with_references(step: AnyStep) -> dict[str, Any]:
-    return {name: value for name in step.model_fields_set if references(value := getattr(step, name))}
 
 
 def _filled(step: AnyStep, refs: Mapping[str, Any], values: Values, item: tuple[Reference, Json] | None) -> AnyStep:

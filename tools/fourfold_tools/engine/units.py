@@ -19,6 +19,7 @@ class Unit:
 
     index: the submitted step. sub: 0 for the step itself, 1.. for sub-steps. order: smaller starts first.
     kind: `expand` finds out which sub-steps there are (a glob) and ends in them instead of a result.
+    identity: what identical units have in common, "" for one that must run by itself.
     last: what the last try gave, where another one follows; tries: those before the one under way, which began at
     try_s. first_pass: the pass of the loop that could start it first. waited_for: as in its result.
     """
@@ -35,6 +36,7 @@ class Unit:
     queued_s: float
     first_pass: int = 0
     kind: Kind = "call"
+    identity: str = ""
     attempts: int = 0
     first_s: float | None = None
     lane: int | None = None

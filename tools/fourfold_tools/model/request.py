@@ -165,3 +165,12 @@ def references(value: Any) -> list[Reference]:
     if isinstance(value, dict):
         return [r for item in cast("dict[str, Any]", value).values() for r in references(item)]
     return []
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def arguments_with_references(step: AnyStep) -> dict[str, Any]:
+    """The arguments of a step in which references stand, by name."""
+    given = {name: getattr(step, name) for name in step.model_fields_set}
+    return {name: value for name, value in given.items() if type(value) not in _PLAIN and references(value)}
