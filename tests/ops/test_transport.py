@@ -84,9 +84,11 @@ def answers(*rounds: Sequence[str]) -> Resolve:
 
 
 @asynccontextmanager
-async def client(dial: Dial, resolve: Resolve | None = None) -> AsyncGenerator[httpx2.AsyncClient]:
+async def client(
+    dial: Dial, resolve: Resolve | None = None, max_connections: int = 4
+) -> AsyncGenerator[httpx2.AsyncClient]:
     backend = CheckedBackend(allow_private=False, resolve=resolve, dial=dial)
-    transport = CheckedTransport(backend, max_connections=4)
+    transport = CheckedTransport(backend, max_connections=max_connections)
     async with httpx2.AsyncClient(transport=transport, trust_env=False) as made:
         yield made
 
@@ -181,3 +183,34 @@ async def test_an_answer_that_is_no_http_is_one_sentence() -> None:
         with pytest.raises(NetworkFailure) as caught:
             await http.get("http://pages.example/")
     assert caught.value.message == "pages.example broke off its answer or sent no valid HTTP"
+
+
+class Full(Dial):
+    """Lets nobody have a connection until `count` were asked for."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+        self._full = anyio.Event()
+
+    async def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
+        stream = await super().connect_tcp(host, port)
+        if len(self.dialled) >= self._count:
+            self._full.set()
+        await self._full.wait()
+        return stream
+
+
+async def test_as_many_requests_run_at_once_as_there_may_be_connections_after_others_were_cut_off_too() -> None:
+    dial = Full(27)
+    async with client(dial, max_connections=20) as http:
+        async with anyio.create_task_group() as group:  # cut off while they connect: what they held is free again
+            for _ in range(7):
+                group.start_soon(http.get, "http://93.184.216.34/")
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                for _ in range(20):
+                    group.start_soon(http.get, "http://93.184.216.34/")
+    assert len(dial.dialled) == 27
