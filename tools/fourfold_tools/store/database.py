@@ -16,9 +16,9 @@ _log = logging.getLogger("fourfold.store")
 
 SCHEMA_VERSION = 1
 # Small transactions in a row on the event loop, which leave the log to grow; the next one, in the thread, writes it
-# back into the file and may wait for the disk (a small one is a page or two of the thousand that SQLite allows).
+# back into the file and may wait for the disk (a small one is a few pages).
 _MOST_IN_A_ROW = 100
-_LOG_PAGES = 1_000  # of the log, after which it is written back into the file (SQLite's own default)
+_LOG_PAGES = 4_000  # of the log (16 MB), after which it is written back into the file, which waits for the disk
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs(
     id TEXT PRIMARY KEY, created REAL NOT NULL, ended REAL, state TEXT NOT NULL, owner TEXT NOT NULL,

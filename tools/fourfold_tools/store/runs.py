@@ -73,13 +73,14 @@ class RunJournal:
     """One run's way into the store. Mutable: results wait here until `write` takes them along.
 
     A step that must not be repeated is written before it starts, and its end at once; other ends are written a
-    little later, several together.
+    little later, several together, or when much has come together.
     """
 
     def __init__(self, database: Database, run: str) -> None:
         self._database = database
         self.run = run
         self._pending: list[StepResult] = []
+        self._chars = 0
         self._starts: list[tuple[str, str, float]] = []
         self._intents: set[str] = set()
         self._news = anyio.Event()
@@ -94,7 +95,8 @@ class RunJournal:
     def ended(self, result: StepResult) -> None:
         self._pending.append(result)
         self._news.set()
-        if result.id in self._intents:
+        self._chars += chars_of(result.output) if result.output else 0
+        if result.id in self._intents or self._chars > _SMALL_CHARS:
             self._urgent.set()
 
     async def write_on(self) -> None:
@@ -128,7 +130,7 @@ class RunJournal:
 
     async def _write(self, then: Callable[[sqlite3.Connection], None] = lambda _: None) -> None:
         """Write what waits, in one transaction with `then`; what could not be written goes on waiting."""
-        ended, self._pending = self._pending, []
+        ended, self._pending, self._chars = self._pending, [], 0
         starts, self._starts = self._starts, []
 
         def write(db: sqlite3.Connection) -> None:
