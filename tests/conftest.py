@@ -8,7 +8,6 @@ from hypothesis import settings as hypothesis_settings
 from fourfold_config.settings import Settings, load_settings
 from fourfold_tools.ops.workspace import Workspace
 
-
 # A deadline would be a timed test: on a busy machine an example takes ten times as long.
 hypothesis_settings.register_profile("fourfold", deadline=None)
 hypothesis_settings.load_profile("fourfold")
