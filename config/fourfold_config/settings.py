@@ -146,6 +146,27 @@ class Plan(_Section):
     lease_minutes: float
 
 
+class Fleet(_Section):
+    database: str
+    command: tuple[str, ...]
+    per_worker: Slots
+    poll_s: float
+    look_s: float
+    beat_s: float
+    fence_s: float
+    dead_s: float
+    database_s: float
+    takeovers: int
+    task_minutes: float
+    task_usd: float
+    max_usd: float
+    max_turns: Slots
+    usd_per_million: float
+    pause_s: float
+    grace_s: float
+    max_output_bytes: int
+
+
 class WorkspaceSettings(_Section):
     extra: tuple[str, ...]
 
@@ -180,6 +201,7 @@ class Settings(_Section):
     store: Store
     context: Context
     plan: Plan
+    fleet: Fleet
     workspace: WorkspaceSettings
     http: Http
 
@@ -187,8 +209,8 @@ class Settings(_Section):
 # Keys that a project file may change only towards less. Numbers: smaller is tighter. All other keys of the
 # list are decided by _tighter.
 _PREFIX = "FOURFOLD_"
-# What less of would take something from the user: history kept for all projects.
-_USERS_OWN = {"store"}
+# What a project has no say in: history kept for all projects, and the programs and money of unattended agents.
+_USERS_OWN = {"store", "fleet"}
 _SECRETS = {("http", "token")}
 _WIDENING_LISTS = {
     ("bash", "env_keep"),

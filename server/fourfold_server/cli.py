@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import NoReturn
 
 from fourfold_server import __version__
+from fourfold_server.deploying import add_deploy
 from fourfold_server.ends import INTERRUPTED, OK, SOME_FAILED, bad, in_loop
+from fourfold_server.given import object_in
 from fourfold_server.seeing import add_watch
 
 _EXAMPLES = """\
@@ -108,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="print the whole plan as JSON")
     plan.set_defaults(run=_plan)
 
+    add_deploy(commands)
+
     runs = commands.add_parser("runs", help="list the last runs")
     runs.add_argument("-n", type=int, default=20, metavar="N", help="how many (default 20)")
     runs.add_argument("--json", action="store_true", help="as JSON")
@@ -166,27 +170,15 @@ def _serve(args: argparse.Namespace) -> int:
 def _batch(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import run_batch
 
-    given = _object_in(args.file, "steps")
+    given = object_in(args.file, "steps")
     return given if isinstance(given, int) else in_loop(lambda: run_batch(given, as_json=args.json))
 
 
 def _plan(args: argparse.Namespace) -> int:
     from fourfold_server.terminal import make_plan
 
-    given = _object_in(args.file, "tasks")
+    given = object_in(args.file, "tasks")
     return given if isinstance(given, int) else in_loop(lambda: make_plan(given, as_json=args.json))
-
-
-def _object_in(file: str, key: str) -> dict[str, Any] | int:
-    """The JSON object of a file or of standard input; an exit code, with the fault told, where it is none."""
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        request: Any = json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
-        return bad(f"{file}: {exc}")
-    if not isinstance(request, dict):
-        return bad(f"{file}: expected an object with `{key}`, got {type(request).__name__}")
-    return cast("dict[str, Any]", request)
 
 
 def _runs(args: argparse.Namespace) -> int:

@@ -86,7 +86,7 @@ async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
         table = Table.grid(padding=(0, 2))
         total = len(run.ledger.results) + run.ledger.open
         done = total - run.ledger.open
-        table.add_row(_bar(done, total), f"{done}/{total} steps", seconds(run.now_s()))
+        table.add_row(bar(done, total), f"{done}/{total} steps", seconds(run.now_s()))
         for unit, since in list(run.running.items())[:_MOST_ROWS]:
             table.add_row("", f"{unit.id} · {unit.title}", seconds(run.now_s() - since))
         if len(run.running) > _MOST_ROWS:
@@ -108,7 +108,7 @@ async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
         return await batch(runtime, request, on_change=changed)
 
 
-def _bar(done: int, total: int, width: int = 24) -> str:
+def bar(done: int, total: int, width: int = 24) -> str:
     filled = width * done // total if total else width
     return "█" * filled + "░" * (width - filled)
 

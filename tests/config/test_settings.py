@@ -154,8 +154,9 @@ def test_a_project_file_tightens_or_is_refused(tmp_path: Path, change: tuple[str
     section, key, value = change
     project = project_of(tmp_path, toml(section, key, value))
     before = DEFAULTS[section][key]
-    if section == "store" or not allows_no_more(section, key, before, value):
-        with pytest.raises(SettingsError, match="the user's own" if section == "store" else "would loosen"):
+    own = section in {"store", "fleet"}
+    if own or not allows_no_more(section, key, before, value):
+        with pytest.raises(SettingsError, match="the user's own" if own else "would loosen"):
             load_settings(env={}, project=project)
         return
     after = getattr(getattr(load_settings(env={}, project=project), section), key)

@@ -35,24 +35,41 @@ async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY) 
             workspace; nothing is stored.
         Contention: the store stayed locked.
     """
-    check_counts(runtime, request)
-    plans = Plans(runtime.database)
-    past = histories((t.agent, t.said_min, t.took_min, t.tokens) for t in await plans.times())
     usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
-    deployed = await anyio.to_thread.run_sync(partial(_deployed, runtime, request, past), limiter=runtime.outputs)
-    name = await plans.begin(
-        lambda _: freeze(deployed),
-        freeze_progress(fresh(deployed)),
-        runtime.workspace.cwd,
-        request.goal,
-        owner_of(runtime, usage),
-    )
+    name = await begin(runtime, request, usage)
     if not usage.allow(1).new_work and not request.force:
         return await _refuse(runtime, usage, name)
     step = await take_step(runtime, name, usage, whole=request.format == "json", force=request.force)
     return await anyio.to_thread.run_sync(
         partial(_reply, runtime, request, name, step, usage), limiter=runtime.outputs
     )
+
+
+async def begin(runtime: Runtime, request: PlanRequest, usage: Usage) -> str:
+    """Plan the tasks and store the plan with nothing launched; gives its id.
+
+    Raises:
+        InvalidRequest, Contention: as for plan.
+    """
+    deployed = await planned(runtime, request)
+    return await Plans(runtime.database).begin(
+        lambda _: freeze(deployed),
+        freeze_progress(fresh(deployed)),
+        runtime.workspace.cwd,
+        request.goal,
+        owner_of(runtime, usage),
+    )
+
+
+async def planned(runtime: Runtime, request: PlanRequest) -> Deployment:
+    """The deployment that a request leads to; nothing is stored.
+
+    Raises:
+        InvalidRequest: as for plan.
+    """
+    check_counts(runtime, request)
+    past = histories((t.agent, t.said_min, t.took_min, t.tokens) for t in await Plans(runtime.database).times())
+    return await anyio.to_thread.run_sync(partial(_deployed, runtime, request, past), limiter=runtime.outputs)
 
 
 def _deployed(runtime: Runtime, request: PlanRequest, past: Mapping[str, AgentHistory]) -> Deployment:

@@ -21,7 +21,8 @@ class Situation:
     """What a prompt must know beside its task. plan: its id. attempt: from 1; failure: why the last one failed.
 
     before: ended tasks that this one waited for, with their reports. running: tasks at work at the same time.
-    most_words: of the report.
+    most_words: of the report. headless: nobody reads what the agent says but a program. checkout: it works in a git
+    checkout of its own that was made for this attempt.
     """
 
     plan: str
@@ -31,6 +32,8 @@ class Situation:
     before: Sequence[tuple[Task, str]] = ()
     running: Sequence[Task] = ()
     most_words: int = 150
+    headless: bool = False
+    checkout: bool = False
 
 
 def launch_entry(task: Task, situation: Situation) -> dict[str, Json]:
@@ -88,9 +91,8 @@ def _objective(task: Task, situation: Situation) -> str:
         rows.append(f"This is one part of: {situation.goal}")
     if situation.attempt > 1:
         why = f" ({situation.failure})" if situation.failure else ""
-        rows.append(
-            f"Attempt {situation.attempt} of 3: the one before failed{why}. Look at what it left behind first."
-        )
+        left = "Its changes are gone." if situation.checkout else "Look at what it left behind first."
+        rows.append(f"Attempt {situation.attempt} of 3: the one before failed{why}. {left}")
     return "\n".join(rows)
 
 
@@ -115,7 +117,12 @@ def _owned(task: Task, situation: Situation) -> str:
         rows.append("Each must exist and be new or changed when you end.")
     elif task.outputs:
         rows.append(f"These must exist and be new or changed when you end: {', '.join(task.outputs)}.")
-    if task.worktree:
+    if situation.checkout:
+        rows.append(
+            "You work in a git checkout of your own: write there only. What it holds when you end is committed, and "
+            "merged, for you."
+        )
+    elif task.worktree:
         branch, folder = f"fourfold/{task.id}", f".claude/worktrees/{situation.plan}-{task.id}"
         rows.append(
             f"Others change the same paths, so work apart: `git worktree add -b {branch} {folder}`, "
@@ -157,6 +164,12 @@ def _acceptance(task: Task) -> str:
 
 
 def _report(task: Task, situation: Situation) -> str:
+    if situation.headless:
+        return (
+            "End with the structured report that is asked of you: `state` is `ok` or `failed`, `summary` (at most "
+            f"{situation.most_words} words) says why it failed, or what later tasks need, most important first; "
+            "`outputs` lists the paths you wrote. What is longer belongs in the files you own."
+        )
     return (
         f"End with a plain-text report of at most {situation.most_words} words. First line `OK` or `FAILED: why`, "
         f"with the id `{task.id}`. Then the paths you wrote, then findings that later tasks need, most important "

@@ -3,13 +3,10 @@
 import os
 import re
 import shutil
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Literal, Protocol
+from typing import Literal, Protocol
 
 import anyio
 
@@ -26,6 +23,7 @@ from fourfold_tools.ops.exit_status import is_answer
 from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
 from fourfold_tools.ops.sandbox import Sandbox, Walled
 from fourfold_tools.ops.spill import Spill
+from fourfold_tools.ops.stdin import stdin_of
 from fourfold_tools.ops.workspace import Workspace
 
 # What the client shows where a command printed nothing, and the exit code that it gives one whose time was up.
@@ -128,7 +126,7 @@ class BashOp:
         deadline = anyio.current_time() + call.timeout_s
         walled = Walled(launch.argv) if self._sandbox is None else await self._sandbox.around(launch.argv, launch.env)
         child: Child | None = None
-        with _stdin(launch.stdin) as stdin, anyio.CancelScope(deadline=deadline):
+        with stdin_of(launch.stdin) as stdin, anyio.CancelScope(deadline=deadline):
             child = await self._spawner.start(
                 walled.argv, cwd=launch.cwd, env=launch.env, stdin=stdin, confinement=walled.confinement
             )
@@ -180,29 +178,6 @@ def _text(value: object) -> str:
     if not isinstance(value, str | int | float):
         raise InvalidRequest(f"expected a string or a number, got {type(value).__name__}")
     return str(value)
-
-
-@contextmanager
-def _stdin(text: str | None) -> Generator[int | None]:
-    """A descriptor from which a program reads the text: memory on Linux, else a file without a name."""
-    if text is None:
-        yield None
-        return
-    try:
-        data = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as exc:
-        raise InvalidRequest(f"stdin is not text: {exc.reason}") from exc
-    with _memory() as file:
-        try:
-            file.write(data)
-            file.seek(0)
-        except OSError as exc:
-            raise Contention(f"no room for stdin: {exc.strerror}") from exc
-        yield file.fileno()
-
-
-def _memory() -> IO[bytes]:
-    return os.fdopen(os.memfd_create("stdin"), "wb+", 0) if sys.platform == "linux" else tempfile.TemporaryFile()
 
 
 async def _drain(descriptor: int, stream: Literal["stdout", "stderr"], capture: Capture) -> None:

@@ -96,8 +96,10 @@ async def take_step(
     reissue: bool = False,
     whole: bool = False,
     force: bool = False,
+    most: int | None = None,
 ) -> Stepped:
     """Take a stored plan one step further, atomically. whole: launch inputs may be of any length together.
+    most: tasks that may start with this step, however many could.
 
     Raises:
         NotFound: no such plan. Damaged: it cannot be read. InvalidRequest: a finished task that the plan does not
@@ -116,6 +118,7 @@ async def take_step(
         blocked = Held(plan, held)
         ready = launchable(plan, progress, blocked)
         chosen = ready[: _room(runtime, plan, progress, usage, ready, force=force)]
+        chosen = chosen if most is None else chosen[:most]
         chosen = chosen if whole else _fitting(runtime, name, plan, progress, chosen)
         states = await look(runtime.workspace, _outputs(plan, chosen), runtime.outputs)
         after = launched(plan, progress, chosen, _hashes(states), now)
@@ -138,10 +141,15 @@ async def take_step(
 
 def entry_of(runtime: Runtime, name: str, plan: Deployment, progress: Progress, task: int) -> dict[str, Json]:
     """The `Agent` input of a task that is in flight (or about to be)."""
+    return launch_entry(plan.tasks[task], situation_of(runtime, name, plan, progress, task))
+
+
+def situation_of(runtime: Runtime, name: str, plan: Deployment, progress: Progress, task: int) -> Situation:
+    """What the prompt of a task must know of the plan's course."""
     mine = progress.tasks[task]
     running = [plan.tasks[v] for v in progress.of("running")]
     ended = [p for p in plan.graph.preds[task] if progress.tasks[p].state == "ok"]
-    situation = Situation(
+    return Situation(
         plan=name,
         goal=plan.goal,
         attempt=max(1, mine.attempts),
@@ -150,7 +158,6 @@ def entry_of(runtime: Runtime, name: str, plan: Deployment, progress: Progress, 
         running=running,
         most_words=runtime.settings.plan.report_words,
     )
-    return launch_entry(plan.tasks[task], situation)
 
 
 def launch_tokens(runtime: Runtime, plan: Deployment, task: int) -> int:

@@ -1,0 +1,20 @@
+"""What a command was given: the JSON object of a file or of standard input."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from fourfold_server.ends import bad
+
+
+def object_in(file: str, key: str) -> dict[str, Any] | int:
+    """The JSON object of a file or of standard input; an exit code, with the fault told, where it is none."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        request: Any = json.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
+        return bad(f"{file}: {exc}")
+    if not isinstance(request, dict):
+        return bad(f"{file}: expected an object with `{key}`, got {type(request).__name__}")
+    return cast("dict[str, Any]", request)

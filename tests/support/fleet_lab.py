@@ -1,0 +1,166 @@
+"""A fleet on this machine: stand-in agents whose course is drawn from a seed, and `fourfold` as processes."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fourfold_tools.context.usage import Usage
+from fourfold_tools.fleet.deployer import Deployed, Deployer
+from fourfold_tools.fleet.limits import Limits
+from fourfold_tools.fleet.site import site
+from fourfold_tools.model.plan_request import PlanRequest
+from fourfold_tools.plan import begin
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.steering.steps import take_step
+
+# Sleeps as long as the task's prompt says, notes in a file when it begins and ends, and fails where it says so. An
+# attempt that is ended from outside has a beginning and no end.
+_AGENT = """
+import json, os, re, sys, time
+prompt = sys.stdin.read()
+course = json.loads(re.search(r"COURSE (\\{.*\\})", prompt)[1])
+mark = f"{os.environ['FOURFOLD_TASK']} {os.environ['FOURFOLD_ATTEMPT']} {os.getpid()}"
+def note(what):
+    log = os.open(course["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(log, f"{what} {mark}\\n".encode())
+    os.close(log)
+note("begin")
+time.sleep(course["seconds"])
+for path, text in course.get("files", {}).items():
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    open(path, "w").write(text)
+note("end")
+failed = int(os.environ["FOURFOLD_ATTEMPT"]) <= course.get("failures", 0)
+state = "failed" if failed else "ok"
+answer = {"state": state, "summary": course.get("says", "done"), "cost_usd": course.get("usd", 0.0)}
+if course.get("limited") and not os.path.exists(course["limited"]):
+    open(course["limited"], "w").close()
+    answer = {"state": "failed", "summary": "too many requests", "retry_after_s": course["retry_after_s"]}
+print(json.dumps(answer))
+"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A project in `work`, state and log beside it."""
+
+    root: Path
+
+    @classmethod
+    def below(cls, root: Path) -> "Lab":
+        (root / "work").mkdir(parents=True)
+        (root / "agent.py").write_text(_AGENT, encoding="utf-8")
+        return cls(root)
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work"
+
+    def task(self, name: str, seconds: float, **course: Any) -> dict[str, Any]:
+        """A task whose agent takes so long; keys of the plan's own task stand in `course` too."""
+        keys = ("needs", "reads", "writes")
+        mine = {key: course.pop(key) for key in keys if key in course}
+        told = json.dumps({"seconds": seconds, "log": str(self.root / "log"), **course})
+        return {
+            "id": name,
+            "title": f"task {name}",
+            "prompt": f"COURSE {told}",
+            "minutes": max(seconds, 0.01) / 60,
+            **mine,
+        }
+
+    def plan(self, tasks: Sequence[Mapping[str, Any]], **more: Any) -> Path:
+        file = self.root / "plan.json"
+        file.write_text(json.dumps({"goal": "stand in", "tasks": list(tasks), **more}), encoding="utf-8")
+        return file
+
+    def env(self, **more: str) -> dict[str, str]:
+        return {
+            "HOME": str(self.root),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "FOURFOLD_STATE_DIR": str(self.root / "state"),
+            "FOURFOLD_CONFIG": str(self.root / "fourfold.toml"),
+            **more,
+        }
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """`fourfold …` in the project, with the stand-in as its agents."""
+        more = {"FOURFOLD_FLEET__COMMAND": json.dumps([sys.executable, str(self.root / "agent.py")]), **env}
+        return subprocess.Popen(
+            [sys.executable, "-m", "fourfold_server", *arguments],
+            cwd=self.work,
+            env=self.env(**more),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def deploy(self, what: Path | str, *flags: str, timeout_s: float = 120.0, **env: str) -> "Ended":
+        """`fourfold deploy --yes --json`, to its end."""
+        process = self.start("deploy", str(what), "--yes", "--json", *flags, **env)
+        out, err = process.communicate(timeout=timeout_s)
+        return Ended(process.returncode, json.loads(out) if out.strip() else {}, err)
+
+    async def carry_out(self, tasks: Sequence[Mapping[str, Any]], plan: str = "", **more: Any) -> Deployed:
+        """A deployment in this process; `plan` goes on with one. FOURFOLD_… variables and limits stand in `more`."""
+        env = self.env(**{name: more.pop(name) for name in list(more) if name.startswith("FOURFOLD_")})
+        limits = {"max_usd": 20.0, "task_usd": 2.0, "max_minutes": None, "max_agents": 8}
+        limits |= {name: more.pop(name) for name in list(more) if name in limits}
+        async with Runtime.open([self.work], env) as runtime:
+            name = plan or await begin(runtime, PlanRequest.model_validate({"tasks": list(tasks)}), Usage())
+            program = (sys.executable, str(self.root / "agent.py"))
+            async with site(runtime, limits["max_agents"], program, plan=name) as store:
+                return await Deployer(runtime, store, name, Limits(**limits), **more).run()
+
+    async def launched_elsewhere(self, tasks: Sequence[Mapping[str, Any]], first: str) -> str:
+        """A stored plan of which a conversation has launched one task."""
+        async with Runtime.open([self.work], self.env()) as runtime:
+            name = await begin(runtime, PlanRequest.model_validate({"tasks": list(tasks)}), Usage())
+            step = await take_step(runtime, name, Usage(), most=1)
+            assert [step.plan.graph.ids[launch.task] for launch in step.launches] == [first]
+            return name
+
+    def only_plan(self) -> str:
+        """The id of the only plan that was deployed here."""
+        (file,) = (self.root / "state" / "fleet").glob("*.sqlite")
+        return file.stem
+
+    def log(self) -> list[list[str]]:
+        """Lines of the agents: what, task, attempt, pid."""
+        try:
+            return [line.split() for line in (self.root / "log").read_text(encoding="utf-8").splitlines()]
+        except FileNotFoundError:
+            return []
+
+    def noted(self, what: str) -> list[tuple[str, str]]:
+        return [(row[1], row[2]) for row in self.log() if row[0] == what]
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    data: dict[str, Any]
+    err: str
+
+    @property
+    def plan(self) -> str:
+        return str(self.data["plan"])
+
+
+def forty(lab: Lab, seed: int, least_s: float, most_s: float) -> list[dict[str, Any]]:
+    """40 tasks with random needs and durations, of which one in ten fails at its first attempt."""
+    draw = random.Random(seed)
+    tasks: list[dict[str, Any]] = []
+    unlucky = set(draw.sample(range(40), 4))
+    for i in range(40):
+        needs = [f"t{j}" for j in draw.sample(range(i), k=min(i, draw.choice((0, 0, 1, 2))))]
+        course = {"failures": 1 if i in unlucky else 0, "says": f"result {i}", "usd": 0.01}
+        tasks.append(lab.task(f"t{i}", round(draw.uniform(least_s, most_s), 3), needs=needs, **course))
+    return tasks

@@ -1,0 +1,305 @@
+"""The deployer: carries a stored plan out with agents of the fleet. What is ready, the plan's own steps decide."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from fourfold_tools.context.usage import Usage
+from fourfold_tools.deployment.deployment import Deployment
+from fourfold_tools.deployment.progress import Progress
+from fourfold_tools.deployment.prompts import prompt
+from fourfold_tools.errors import Contention
+from fourfold_tools.fleet.contract import AgentTask, Outcome
+from fourfold_tools.fleet.course import Course
+from fourfold_tools.fleet.journal import Attempt, Journal, Pause
+from fourfold_tools.fleet.limits import Limits, Room, Spending, room
+from fourfold_tools.fleet.presence import Beats, Watcher, this_worker
+from fourfold_tools.fleet.queue import holder_of
+from fourfold_tools.fleet.store import Store
+from fourfold_tools.model.plan_request import FinishedTask
+from fourfold_tools.runtime import Runtime
+from fourfold_tools.steering.steps import Stepped, situation_of, take_step, thaw
+from fourfold_tools.store.plans import Plans
+
+T = TypeVar("T")
+_LOOK_S = 1.0  # between two looks at who is alive, and at whether a step that could start nothing now could
+_MOST_ASKED = 20  # queued attempts that DBOS is asked about in one look
+_NOBODY = Usage()  # no conversation pays for the reports of a fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """How a deployment ended. why: what stopped it before its end; empty where it is complete."""
+
+    stepped: Stepped
+    spending: Spending
+    unknown: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    why: str
+
+    @property
+    def all_ok(self) -> bool:
+        return all(task.state == "ok" for task in self.stepped.progress.tasks)
+
+
+class Deployer:
+    """Mutable: the newest step of the plan, what stops it, and when things were last looked at."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: Store,
+        plan: str,
+        limits: Limits,
+        *,
+        once: frozenset[str] = frozenset(),
+        retry_unknown: bool = False,
+        on_change: Callable[[Course], None] = lambda _: None,
+    ) -> None:
+        """once: tasks that are never begun twice. retry_unknown: begin again what nobody knows the end of."""
+        self._runtime = runtime
+        self._settings = runtime.settings.fleet
+        self._store = store
+        self._journal = Journal(store)
+        self._beats = Beats(store)
+        self._watcher = Watcher(self._settings.dead_s)
+        self._plan = plan
+        self._limits = limits
+        self._once = once
+        self._retry_unknown = retry_unknown
+        self._on_change = on_change
+        self._began = time.monotonic()
+        self._looked = self._stepped_at = float("-inf")
+        self._step: Stepped | None = None
+        self._elsewhere: tuple[str, ...] = ()
+        self._stop = ""
+        self._index: dict[str, int] = {}
+        self._ranks: list[int] = []
+        self._threads = anyio.CapacityLimiter(2)
+
+    def stop(self, why: str) -> None:
+        """End what runs and start nothing more; `run` returns when all has ended."""
+        self._stop = self._stop or why
+
+    async def run(self) -> Deployed:
+        """Carry the plan out, until it is complete or nothing more of it can start.
+
+        Each turn: take in what has ended, start what may start, take over what a dead worker left.
+
+        Raises:
+            NotFound: no such plan. Contention: a store stayed away.
+        """
+        await self._adopt()
+        while True:
+            attempts = await self._db(self._journal.open, self._plan)
+            pause = await self._db(self._journal.paused)
+            spending = await self._spending(attempts)
+            space = self._space(attempts, spending, pause)
+            moved = await self._advance(attempts, space)
+            assert self._step is not None
+            self._tell(attempts, spending, space, pause)
+            if self._step.progress.complete:
+                return self._deployed(attempts, spending, "")
+            why = self._stop or self._late() or ("" if moved else self._stuck(attempts, space, pause))
+            if why:
+                return await self._wind_up(why)
+            await self._look_after(attempts)
+            await anyio.sleep(self._settings.poll_s)
+
+    # Beginning.
+
+    async def _adopt(self) -> None:
+        """Become the plan's deployer, and settle what an earlier one left half done."""
+        plan, progress = thaw(await Plans(self._runtime.database).get(self._plan))
+        self._index = {name: v for v, name in enumerate(plan.graph.ids)}
+        self._ranks = _priorities(plan)
+        known = await self._db(self._journal.known, self._plan)
+        running = {_key(self._plan, plan, progress, v): v for v in progress.of("running")}
+        lost = [key for key in running if key not in known]
+        elsewhere = await self._db(self._journal.adopt, self._plan, this_worker(), lost)
+        for attempt in await self._db(self._journal.open, self._plan):
+            if attempt.state == "cancelled" or (attempt.state == "unknown" and self._retry_unknown):
+                await self._db(self._journal.release, attempt.key, attempt.epoch, attempt.state)
+        for key in lost:
+            if key not in elsewhere or self._retry_unknown:
+                await self._add(plan, progress, running[key], self._limits.task_usd)
+        self._elsewhere = () if self._retry_unknown else tuple(key for key in elsewhere if key in running)
+
+    # One turn.
+
+    async def _advance(self, attempts: Sequence[Attempt], space: Room) -> bool:
+        """Take the plan a step further where something has ended, or something more may start; whether it moved."""
+        ended = [a for a in attempts if a.state == "done"]
+        now = time.monotonic()
+        due = self._step is None or (bool(self._step.waiting) and now - self._stepped_at >= _LOOK_S)
+        if not ended and not (due and (space.agents or self._step is None)):
+            return False
+        plans = Plans(self._runtime.database)
+        progress = thaw(await plans.get(self._plan))[1] if ended else None
+        finished = [_finished(a) for a in ended if progress is not None and self._is_awaited(a, progress)]
+        most = 0 if self._stop else space.agents
+        self._step = await take_step(self._runtime, self._plan, _NOBODY, finished, whole=True, most=most)
+        self._stepped_at = now
+        for launch in self._step.launches:
+            await self._add(self._step.plan, self._step.progress, launch.task, space.cap_usd)
+        await self._db(self._journal.take, [a.key for a in ended])
+        return bool(ended or self._step.launches)
+
+    def _is_awaited(self, attempt: Attempt, progress: Progress) -> bool:
+        """Whether the plan waits for this very attempt; a deployer may have died right after it told of it."""
+        mine = progress.tasks[self._index[attempt.task]]
+        return mine.state == "running" and mine.attempts == attempt.attempt
+
+    async def _add(self, plan: Deployment, progress: Progress, v: int, cap_usd: float) -> None:
+        task = plan.tasks[v]
+        situation = replace(situation_of(self._runtime, self._plan, plan, progress, v), headless=True)
+        body = AgentTask(
+            plan=self._plan,
+            task=task.id,
+            title=task.title,
+            attempt=progress.tasks[v].attempts,
+            prompt=prompt(task, situation),
+            folder=self._runtime.workspace.cwd,
+            once=bool(task.writes) or task.id in self._once,
+            edits=bool(task.writes),
+            cap_usd=cap_usd,
+            timeout_s=60 * self._settings.task_minutes,
+        )
+        await self._db(self._journal.add, body, self._ranks[v])
+
+    def _space(self, attempts: Sequence[Attempt], spending: Spending, pause: Pause | None) -> Room:
+        if pause is not None:
+            return Room(0, 0.0, f"everyone pauses: {pause.reason}")
+        in_flight = sum(a.state in {"queued", "started"} for a in attempts)
+        return room(self._limits, spending, in_flight)
+
+    def _gone_min(self) -> float:
+        return (time.monotonic() - self._began) / 60
+
+    async def _spending(self, attempts: Sequence[Attempt]) -> Spending:
+        """What was spent, and what may still be by those of whom no end is known."""
+        reserved = sum(a.body.cap_usd for a in attempts if a.state != "done")
+        return Spending(await self._db(self._journal.spent_usd, self._plan), reserved)
+
+    # What a dead worker left.
+
+    async def _look_after(self, attempts: Sequence[Attempt]) -> None:
+        """Put back into the queue what a dead worker was at, or note that nobody knows how it ended."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_S:
+            return
+        self._looked = now
+        try:
+            beats = await self._db(self._beats.all)
+        except Contention:
+            self._watcher.blind()
+            return
+        gone = self._watcher.look(beats, now)
+        alive = set(beats) - gone
+        for attempt in attempts:
+            if attempt.state == "started" and attempt.worker not in alive:
+                await self._take_over(attempt)
+        for attempt in [a for a in attempts if a.state == "queued"][:_MOST_ASKED]:
+            status, executor = await self._db(holder_of, self._store.engine, attempt.key, attempt.epoch)
+            if status not in {"ENQUEUED", "DELAYED"} and (status != "PENDING" or executor not in alive):
+                await self._db(self._journal.release, attempt.key, attempt.epoch, "queued")
+
+    async def _take_over(self, attempt: Attempt) -> None:
+        if attempt.body.once:
+            await self._db(self._journal.end, attempt.key, attempt.epoch, "unknown")
+        elif attempt.epoch > self._settings.takeovers:
+            said = f"{attempt.epoch} workers died at it"
+            await self._db(self._journal.give_up, attempt.key, attempt.epoch, Outcome(state="failed", summary=said))
+        else:
+            await self._db(self._journal.release, attempt.key, attempt.epoch)
+
+    # The end.
+
+    def _late(self) -> str:
+        """Why what runs is ended although it could go on."""
+        most = self._limits.max_minutes
+        return f"{most:g} minutes are over" if most is not None and self._gone_min() >= most else ""
+
+    def _stuck(self, attempts: Sequence[Attempt], space: Room, pause: Pause | None) -> str:
+        """Why nothing more will happen; empty while something runs, pauses, or waits for another conversation."""
+        assert self._step is not None
+        if pause is not None or any(a.state in {"queued", "started", "done"} for a in attempts):
+            return ""
+        if space.why:
+            return space.why
+        if self._step.waiting and not self._step.progress.of("running"):
+            return ""
+        return "what is left waits for tasks of which nobody knows how they ended"
+
+    async def _wind_up(self, why: str) -> Deployed:
+        """End what runs, take in what had ended, and say why it is not complete."""
+        self._stop = why
+        await self._db(self._journal.cancel, self._plan)
+        until = time.monotonic() + self._settings.grace_s + self._settings.fence_s
+        while True:
+            attempts = await self._db(self._journal.open, self._plan)
+            spending = await self._spending(attempts)
+            await self._advance(attempts, Room(0, 0.0, why))
+            open_ = [a for a in attempts if a.state in {"queued", "started"}]
+            self._tell(attempts, spending, Room(0, 0.0, why), None)
+            if not open_ or time.monotonic() >= until:
+                return self._deployed(attempts, spending, why)
+            await self._look_after(attempts)
+            await anyio.sleep(self._settings.poll_s)
+
+    def _deployed(self, attempts: Sequence[Attempt], spending: Spending, why: str) -> Deployed:
+        assert self._step is not None
+        return Deployed(self._step, spending, _unknown(attempts), self._elsewhere, why)
+
+    def _tell(self, attempts: Sequence[Attempt], spending: Spending, space: Room, pause: Pause | None) -> None:
+        assert self._step is not None
+        self._on_change(
+            Course(
+                plan=self._step.plan,
+                progress=self._step.progress,
+                at_work=tuple(a for a in attempts if a.state == "started"),
+                queued=sum(a.state == "queued" for a in attempts),
+                unknown=_unknown(attempts),
+                elsewhere=self._elsewhere,
+                spending=spending,
+                room=space,
+                pause=pause,
+                gone_min=self._gone_min(),
+            )
+        )
+
+    async def _db(self, work: Callable[..., T], *arguments: object) -> T:
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+
+
+def _key(name: str, plan: Deployment, progress: Progress, v: int) -> str:
+    return f"{name}/{plan.graph.ids[v]}/{progress.tasks[v].attempts}"
+
+
+def _unknown(attempts: Sequence[Attempt]) -> tuple[str, ...]:
+    return tuple(a.task for a in attempts if a.state == "unknown")
+
+
+def _priorities(plan: Deployment) -> list[int]:
+    """1 for the task with the longest way to the end of the plan, and so on."""
+    ranks = plan.graph.upward_ranks(plan.minutes)
+    order = sorted(range(len(ranks)), key=lambda v: (-ranks[v], v))
+    places = dict(zip(order, range(1, len(order) + 1), strict=True))
+    return [places[v] for v in range(len(ranks))]
+
+
+def _finished(attempt: Attempt) -> FinishedTask:
+    outcome = attempt.outcome
+    assert outcome is not None  # it is done
+    return FinishedTask(
+        task=attempt.task,
+        state="ok" if outcome.state == "ok" else "failed",
+        summary=outcome.summary,
+        minutes=round(outcome.minutes, 6),
+        tokens=outcome.tokens,
+        outputs=outcome.outputs,
+    )
