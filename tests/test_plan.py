@@ -11,6 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from fourfold_tools.checkpoint import checkpoint
+from fourfold_tools.context.find import Conversation
+from fourfold_tools.context.meter import Meter
+from fourfold_tools.context.usage import Usage
 from fourfold_tools.errors import FourfoldError, InvalidRequest, NotFound
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.plan_request import CheckpointRequest, PlanRequest
@@ -20,6 +23,19 @@ from fourfold_tools.steering.description import whole_plan
 from fourfold_tools.store.plans import Plans
 
 pytestmark = pytest.mark.anyio
+
+
+class Told(Meter):
+    """A meter that knows whose call it is."""
+
+    def __init__(self, runtime: Runtime, conversation: Conversation) -> None:
+        super().__init__({}, runtime.workspace.cwd, runtime.settings.context)
+        self._conversation = conversation
+
+    async def measure(self, *args: object, **kwargs: object) -> Usage:
+        return Usage(conversation=self._conversation)
+
+
 AGENT_KEYS = {"description", "prompt", "subagent_type", "run_in_background"}
 
 
@@ -186,6 +202,24 @@ async def test_two_conversations_on_one_repository_do_not_write_the_same_place(p
         (project / "src/x").write_text("1", encoding="utf-8")
         await checked(one, first["plan"], ok("a"))
         assert launches(await checked(two, second["plan"])) == ["b"]
+
+
+async def test_a_conversation_never_waits_for_itself_nor_its_subagents_but_is_told(project: Path) -> None:
+    async with house(project) as runtime:
+        lead, agent, stranger = (
+            Told(runtime, Conversation("/t", session, name))
+            for session, name in (("s", None), ("s", "a1"), ("z", None))
+        )
+        runtime.meter = lead
+        first = await planned(runtime, [{"id": "a", "writes": ["src"]}])
+        runtime.meter = agent  # an agent that plans its own part of what its task holds
+        second = await planned(runtime, [{"id": "b", "writes": ["src/deep"]}])
+        assert launches(second) == ["b"]
+        [signal] = second["signals"]
+        assert signal["reason"] == f"b starts, and {project}/src is held by task a of plan {first['plan']}"
+        runtime.meter = stranger
+        third = await planned(runtime, [{"id": "c", "writes": ["src/deep/x"]}])
+        assert (launches(third), third["signals"]) == ([], [])
 
 
 async def test_history_of_an_agent_type_corrects_later_plans(project: Path) -> None:

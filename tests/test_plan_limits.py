@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from fourfold_tools.caller import NOBODY
@@ -91,6 +92,47 @@ def run(arguments: list[str], stdin: str, env: dict[str, str], cwd: Path) -> sub
         timeout=60,
         check=False,
     )
+
+
+def test_the_command_line_shows_a_plan_to_a_person_and_launches_nothing(tmp_path: Path, env: dict[str, str]) -> None:
+    tasks = [
+        {"id": "api", "writes": ["out/api.md"], "minutes": 5},
+        {"id": "web", "writes": ["out/*.md"], "minutes": 2, "agent": "own"},
+        {"id": "sum", "reads": ["out/api.md"], "minutes": 1},
+    ]
+    done = run(["plan", "-"], json.dumps({"tasks": tasks}), env, tmp_path)
+    assert done.returncode == 0, done.stderr
+    head, counts, _, *rows = done.stdout.splitlines()
+    assert head.endswith(" · pipeline: 3 tasks in one line, each waits for the one before")
+    assert counts == (
+        "3 tasks under 1 orchestrator · 8 min on 8 agents (at least 8, one by one 8; minutes: 3 as given)"
+        " · agents side by side gain nothing here"
+    )
+    assert rows[:5] == [
+        "minutes  task   after",
+        "    0-5  api *",
+        "    5-7  web *  api",
+        "    7-8  sum *  api, web",
+        "* on the critical path",
+    ]
+    for line in (
+        "inferred: both write: out/api.md and out/*.md",
+        "contended: out/api.md, out/*.md: they run one after the other: api then web",
+        "agent types that are not known here: own",
+        "outputs that cannot be checked: web out/*.md",
+        "nothing on disk to check: sum",
+        "Nothing is launched yet.",
+    ):
+        assert line in rows
+    name = head.split()[1]
+
+    async def next_launch() -> list[str]:
+        async with Runtime.open([tmp_path], env) as runtime:
+            reply = await checkpoint(runtime, CheckpointRequest(plan=name))
+            assert reply.structured is not None
+            return [entry["description"] for entry in reply.structured["launch"]]
+
+    assert anyio.run(next_launch) == ["api: api"]
 
 
 def test_the_command_line_prints_the_notation_or_the_whole_plan(tmp_path: Path, env: dict[str, str]) -> None:

@@ -116,7 +116,8 @@ results each) compares the same work; `measured` judges numbers of your own."""
 _PLAN = """\
 Plan work for several agents: order from needs and from the files each task reads and writes, orchestrators of at \
 most 4 targets, a schedule without barriers, nobody writing what another does. `launch` holds ready inputs for the \
-Agent tool: send all of them in ONE message. Worth it from about three tasks on."""
+Agent tool: send all of them in ONE message. Worth it from about three tasks on. One task is one agent: join small \
+jobs that read the same files into one task."""
 
 _CHECKPOINT = """\
 Go on with a plan: say which tasks ended; declared outputs are checked, failures launched again (then alone, then \

@@ -56,7 +56,7 @@ exit codes: 0 every step ok, 1 some step was not, 2 the request is wrong, 130 in
 _PLAN_EXAMPLES = """\
 examples:
   fourfold plan tasks.json
-  fourfold plan --json tasks.json | jq -r .headless[].command      the same plan for `claude -p`
+  fourfold plan --json tasks.json | jq -r '.headless[].command' | sh      with `claude -p`, one after the other
 
 FILE holds what the tool `plan` takes:
   {"goal": "Audit the payment module", "tasks": [

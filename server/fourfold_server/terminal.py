@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 from pydantic import ValidationError
 
+from fourfold_server.plan_view import plan_view
 from fourfold_server.resources import whole_run
 from fourfold_tools.answer.words import seconds
 from fourfold_tools.batch import batch
@@ -56,17 +57,19 @@ async def run_batch(request: Mapping[str, Any], *, as_json: bool) -> int:
 
 
 async def make_plan(request: Mapping[str, Any], *, as_json: bool) -> int:
-    """Make a plan, store it and print it; 0 when it was made."""
+    """Make a plan, store it and print it; 0 when it was made. Only the JSON form launches: it has the inputs."""
     try:
-        parsed = PlanRequest.model_validate({**request, "format": "json"} if as_json else request)
+        parsed = PlanRequest.model_validate({**request, "format": "json"})
     except ValidationError as exc:
         raise InvalidRequest(faults_of(exc, "")) from exc
     async with Runtime.open() as runtime:
-        reply = await plan(runtime, parsed)
-    if as_json and reply.structured is not None:
+        reply = await plan(runtime, parsed, launch=as_json)
+    if reply.structured is None:
+        print("\n".join(reply.blocks))
+    elif as_json:
         print(json.dumps(reply.structured, ensure_ascii=False, indent=1))
     else:
-        print("\n".join(reply.blocks))
+        print(plan_view(reply.structured))
     return 0 if reply.all_ok else 1
 
 

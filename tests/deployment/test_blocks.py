@@ -113,6 +113,14 @@ def test_a_long_chain_is_a_pipeline_of_orchestrators_with_pipelines_below() -> N
     assert orchestrators == Coordination.of_orchestrators(3)
 
 
+def test_orchestrators_of_which_a_later_one_can_start_at_once_are_no_stages() -> None:
+    first = [task(f"a{i}") for i in range(4)]
+    second = [task(f"b{i}", *(t.id for t in first)) for i in range(3)]
+    plan = made(*first, *second)
+    assert 0 in plan.orchestrators[1].tasks  # one of the first stands beside the second, which cuts fewest edges
+    assert isinstance(parse(plan.notation())[0], Hierarchical)
+
+
 def test_chains_of_one_orchestrator_are_pipelines_of_their_own_beside_what_stands_alone() -> None:
     plan = made(task("a"), task("b", "a"), task("c"), task("d", "c"))
     assert heads(plan)[:2] == ["🚀 [L1:Orch→L2] Pipeline Deploy | stages:2 | flow:sequential"] * 2

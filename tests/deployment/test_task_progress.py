@@ -98,9 +98,10 @@ def test_the_last_attempt_waits_until_nothing_is_at_work_and_is_launched_alone()
 
 
 def test_a_report_of_a_task_that_has_ended_or_was_never_launched_is_flagged() -> None:
-    plan = made(task("a"), task("b"))
-    progress, flags = advance(plan, started(plan, 0), [Finished(0, True), Finished(1, True)], {}, 160.0)
-    assert codes(flags) == ["not_launched"]
+    plan = made(task("a"), task("b", ("x",)))
+    progress, flags = advance(plan, started(plan, 0), [Finished(0, True), Finished(1, True)], {"x": "1"}, 160.0)
+    assert codes(flags) == ["not_launched", "unverified"]
+    assert [t.verified for t in progress.tasks] == [(), ()]
     again, flags = advance(plan, progress, [Finished(0, False)], {}, 170.0)
     assert codes(flags) == ["ended"]
     assert again == progress
@@ -157,5 +158,35 @@ def test_a_finished_plan_is_verified_at_each_level_and_claims_nothing() -> None:
         "| State: UNVERIFIED"
     )
     levels = [row["level"] for row in found["levels"]]
-    assert levels[2:] == [f"L2:t{v}" for v in range(6)]
-    assert all(level.startswith("L1:") for level in levels[:2])
+    assert levels == [*(f"L1:{name}" for name in plan.names), *(f"L2:t{v}" for v in range(6))]
+    assert all(row["state"] == "UNVERIFIED" for row in found["levels"])
+    assert [row["parent"] for row in found["levels"][:2]] == ["L0:Zero"] * 2
+    assert found["levels"][2]["lines"][0] == (
+        "📊 [L2:t0] MathVer | Tool: time_comparison | Sequential: n/a vs Parallel: 120s | Efficiency: n/a "
+        "| State: NOT_APPLICABLE"
+    )
+    for row in found["levels"]:
+        assert [line.split("]")[0] for line in row["lines"]] == [f"📊 [{row['level']}"] * 4
+
+
+def test_a_missing_task_makes_every_level_above_it_invalid_and_no_other() -> None:
+    plan = made(*(task(f"t{v}", (), (f"t{v - 4}",) if v >= 4 else ()) for v in range(20)))
+    progress, now = fresh(plan), 0.0
+    while not progress.complete:
+        ready = launchable(plan, progress, ())[:4]
+        progress, now = launched(plan, progress, ready, {}, now), now + 60
+        ended = [Finished(v, v != 9, minutes=1.0) for v in progress.of("running")]
+        progress, _ = advance(plan, progress, ended, {}, now)
+    found = verify_plan(plan, progress, 2.0, [10] * 20)
+    rows = {row["level"]: row for row in found["levels"]}
+    lost = {9: "INVALID", 13: "NOT_APPLICABLE", 17: "NOT_APPLICABLE"}
+    for v in range(20):
+        level = next(name for name in rows if name.endswith(f":t{v}"))
+        assert rows[level]["state"] == lost.get(v, "UNVERIFIED")
+    assert found["state"] == "INVALID"
+    assert found["quality_check"]["degraded"] == ["t9", "t13", "t17"]
+    for k, node in enumerate(plan.orchestrators):
+        missing = set(lost) & set(plan.tasks_under(k))
+        row = rows[plan.level_of(k)]
+        assert row["state"] == ("INVALID" if missing else "UNVERIFIED")
+        assert row["parent"] == ("L0:Zero" if node.parent is None else plan.level_of(node.parent))

@@ -37,8 +37,19 @@ async def checkpoint(runtime: Runtime, request: CheckpointRequest, caller: Calle
         data["signals"].append(Signal("handoff", "handoff", reason, action).data())
     text = checkpoint_text(step.plan, request.plan, step.progress, data)
     if not whole:
+        data = _briefer(data)
         data = _within(data, runtime.settings.plan.most_chars - len(text), f"fourfold://plans/{request.plan}")
     return Reply(blocks=(text,), structured=data, all_ok=not data["failed"])
+
+
+def _briefer(data: dict[str, Json]) -> dict[str, Json]:
+    """Without the four lines of each single task; those of the whole and of each orchestrator stay."""
+    if not data["mathver"]:
+        return data
+    levels = [
+        {k: v for k, v in row.items() if k != "lines" or "task" not in row} for row in data["mathver"]["levels"]
+    ]
+    return {**data, "mathver": {**data["mathver"], "levels": levels}}
 
 
 def _within(data: dict[str, Json], most: int, uri: str) -> dict[str, Json]:

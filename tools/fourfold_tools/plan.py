@@ -14,7 +14,7 @@ from fourfold_tools.deployment.expectations import AgentHistory, histories
 from fourfold_tools.deployment.orientation import bits, closure
 from fourfold_tools.deployment.progress import fresh
 from fourfold_tools.deployment.prompts import Situation, headless, launch_entry
-from fourfold_tools.handoffs.write import new_id, write_handoff
+from fourfold_tools.handoffs.write import HandoffUnwritten, new_id, write_handoff
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.runtime import Runtime
@@ -27,8 +27,8 @@ from fourfold_tools.store.plans import Plans
 _MOST_BESIDE = 100  # tasks that a headless prompt looks at for paths to leave alone
 
 
-async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY) -> Reply:
-    """Plan the tasks, store the plan, launch what may start.
+async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY, *, launch: bool = True) -> Reply:
+    """Plan the tasks, store the plan, launch what may start. launch: False leaves that to the first checkpoint.
 
     Raises:
         InvalidRequest: duplicate or unknown ids, cycles among the needs, too many tasks, a write outside the
@@ -39,7 +39,8 @@ async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY) 
     name = await begin(runtime, request, usage)
     if not usage.allow(1).new_work and not request.force:
         return await _refuse(runtime, usage, name)
-    step = await take_step(runtime, name, usage, whole=request.format == "json", force=request.force)
+    whole, most = request.format == "json", None if launch else 0
+    step = await take_step(runtime, name, usage, whole=whole, force=request.force, most=most)
     return await anyio.to_thread.run_sync(
         partial(_reply, runtime, request, name, step, usage), limiter=runtime.outputs
     )
@@ -88,9 +89,12 @@ def _deployed(runtime: Runtime, request: PlanRequest, past: Mapping[str, AgentHi
 
 async def _refuse(runtime: Runtime, usage: Usage, name: str) -> Reply:
     """Above 95 %: the plan is stored with nothing launched, and handed over; one line says where."""
-    written = await write_handoff(runtime, usage, new_id())
+    try:
+        handed = f"handoff {(await write_handoff(runtime, usage, new_id())).id} is written"
+    except HandoffUnwritten as exc:  # the plan is kept all the same
+        handed = exc.message
     line = (
-        f"context: {usage.text()}: no new work above 95 %; handoff {written.id} is written; this plan is stored as "
+        f"context: {usage.text()}: no new work above 95 %; {handed}; this plan is stored as "
         f"{name} with nothing launched: call checkpoint with it in a new conversation, or say force: true"
     )
     return Reply(blocks=(line,), all_ok=False)
@@ -100,7 +104,7 @@ def _reply(runtime: Runtime, request: PlanRequest, name: str, step: Stepped, usa
     uri = f"fourfold://plans/{name}"
     launch = [launch.entry for launch in step.launches]
     text = plan_text(step.plan, name, launch, uri)
-    data = described(runtime, name, step.plan, launch, step.waiting, usage)
+    data = described(runtime, name, step, launch, usage)
     if request.format == "json":
         data["headless"] = _headless(runtime, name, step.plan)
     else:
@@ -128,5 +132,5 @@ def _headless(runtime: Runtime, name: str, plan: Deployment) -> list[dict[str, J
             most_words=words,
         )
         entry = launch_entry(plan.tasks[v], situation)
-        rows.append(headless(entry, plan.tasks[v], [graph.ids[p] for p in graph.preds[v]]))
+        rows.append(headless(entry, plan.tasks[v], name, [graph.ids[p] for p in graph.preds[v]]))
     return rows

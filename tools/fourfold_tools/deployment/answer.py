@@ -45,7 +45,8 @@ _MOST_TEXT = 4_000  # characters of the notation in a text block
 
 SEND = (
     "Send every entry of `launch` as an Agent call, all in ONE message. Whenever agents end, call checkpoint with "
-    "the plan and `finished`: [{task, state, summary, minutes, tokens}]; send what it launches at once."
+    "the plan and `finished`: [{task, state, summary, minutes, tokens}] (duration_ms / 60000 and subagent_tokens of "
+    "its <usage>); send what it launches at once."
 )
 WAIT = "Nothing to launch now; call checkpoint when an agent in flight ends."
 DONE = "All tasks have ended."

@@ -50,17 +50,19 @@ class Tree:
         return [*drawn, *self._coordination(len(roots))]
 
     def _orchestrators(self, level: str, below: int, nodes: Sequence[int]) -> Block:
-        """Orchestrators side by side, or as stages where each waits for the one before."""
+        """Orchestrators side by side, or as stages where all that each does waits for the one before."""
         members = [self._under(k) for k in nodes]
-        targets = [
-            Target(self.names[k], plain(purpose([self.tasks[v] for v in m])))
-            for k, m in zip(nodes, members, strict=True)
-        ]
-        home = {v: place for place, group in enumerate(members) for v in group}
-        joined = {(home[p], home[v]) for v in home for p in self.graph.preds[v] if p in home}
-        if len(nodes) > 1 and all(pair in joined for pair in pairwise(range(len(nodes)))):
+        purposes = [plain(purpose([self.tasks[v] for v in own])) for own in members]
+        targets = [Target(self.names[k], said) for k, said in zip(nodes, purposes, strict=True)]
+        if len(nodes) > 1 and self._in_line(members):
             return Pipeline(level, below, tuple(Target(f"L{below}:{t.name}", t.purpose) for t in targets))
         return Hierarchical(level, below, tuple(targets))
+
+    def _in_line(self, members: Sequence[Sequence[int]]) -> bool:
+        home = {v: place for place, own in enumerate(members) for v in own}
+        joined = {(home[p], home[v]) for v in home for p in self.graph.preds[v] if p in home}
+        waits = all(any(p in home for p in self.graph.preds[v]) for own in members[1:] for v in own)
+        return waits and all(pair in joined for pair in pairwise(range(len(members))))
 
     def _under(self, k: int) -> list[int]:
         node = self.nodes[k]

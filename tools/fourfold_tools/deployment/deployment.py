@@ -52,6 +52,10 @@ class Deployment:
             name += "_"
         return name
 
+    def level_of(self, orchestrator: int) -> str:
+        """The orchestrator's tag in verification lines and in the notation: `L1:NAME`."""
+        return f"L{self.orchestrators[orchestrator].level}:{self.names[orchestrator]}"
+
     def tasks_under(self, orchestrator: int) -> list[int]:
         """Every task below an orchestrator, whatever lies between."""
         node = self.orchestrators[orchestrator]

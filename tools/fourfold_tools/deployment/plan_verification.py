@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import ENDED, Progress
-from fourfold_tools.mathver.checks import Verdict
+from fourfold_tools.mathver.checks import State as Judgement
+from fourfold_tools.mathver.checks import Verdict, worst
 from fourfold_tools.mathver.quality_check import QualityCheck
 from fourfold_tools.mathver.records import History, RunRecord, StepRecord, Tokens
+from fourfold_tools.mathver.render import ContextLine, QualityLine, ResourceLine, TimeLine
 from fourfold_tools.mathver.report import MathVer, verify_run
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.result import State
@@ -18,43 +20,79 @@ _STATES: dict[str, State] = {"ok": "ok", "failed": "failed", "skipped": "skipped
 
 
 def verify_plan(plan: Deployment, progress: Progress, cores: float, reports: Sequence[int]) -> dict[str, Json]:
-    """The MathVer object of a complete plan, with `levels`: the same for each orchestrator, and each task's quality.
+    """The MathVer object of a complete plan, with `levels`: a row with its lines for each orchestrator and each task.
 
+    Each level is verified by itself and aggregated upward: no state is better than that of anything below it.
     reports: tokens of each task's report as the caller saw it. T_par is the time from the first launch to the last
     end by the clock, or by the reported minutes where those are longer; T_seq is the sum of the tasks' own minutes.
-    Nothing was done one at a time, so no claim about time or quality is ever VALID.
+    Nothing was done one at a time, so no claim about time or quality is ever VALID; a task that is missing makes
+    every level above it INVALID.
     """
     everything = range(len(plan.tasks))
     found = _verified(plan, progress, everything, "L0:Zero", _wall_s(progress, everything), cores, reports)
     data = _data(found, clock=_clock_s(progress, everything) >= _said_s(progress, everything))
-    data["levels"] = [
-        *(_orchestrator(plan, progress, k, cores, reports) for k in range(len(plan.orchestrators))),
-        *(_task(plan, progress, v) for v in everything),
-    ]
+    tasks = [row for k in range(len(plan.orchestrators)) for row in _tasks_of(plan, progress, k, reports)]
+    tasks.sort(key=lambda row: row["task"])
+    groups = [_orchestrator(plan, progress, k, cores, reports) for k in range(len(plan.orchestrators))]
+    _aggregate(plan, groups, tasks)
+    data["levels"] = [*groups, *({**row, "task": plan.graph.ids[row["task"]]} for row in tasks)]
+    data["state"] = worst([found.state, *(row["state"] for row in groups if row["parent"] == "L0:Zero")])
     return data
+
+
+def _aggregate(plan: Deployment, groups: Sequence[dict[str, Json]], tasks: Sequence[dict[str, Json]]) -> None:
+    """Carry states upward; children stand behind their parents in the list."""
+    for k in reversed(range(len(groups))):
+        node = plan.orchestrators[k]
+        below = [*(tasks[v] for v in node.tasks), *(groups[child] for child in node.children)]
+        groups[k]["state"] = worst([groups[k]["state"], *(row["state"] for row in below)])
 
 
 def _orchestrator(
     plan: Deployment, progress: Progress, k: int, cores: float, reports: Sequence[int]
 ) -> dict[str, Json]:
     members = plan.tasks_under(k)
-    level = f"L{plan.orchestrators[k].level}:{plan.names[k]}"
-    found = _verified(plan, progress, members, level, _wall_s(progress, members), cores, reports)
-    return {"level": level, "state": found.state, "lines": list(found.lines)}
-
-
-def _task(plan: Deployment, progress: Progress, v: int) -> dict[str, Json]:
-    home = next(node for node in plan.orchestrators if v in node.tasks)
-    mine, task = progress.tasks[v], plan.tasks[v]
+    found = _verified(plan, progress, members, plan.level_of(k), _wall_s(progress, members), cores, reports)
+    up = plan.orchestrators[k].parent
     return {
-        "level": f"L{home.level + 1}:{task.id}",
-        "state": "UNVERIFIED" if mine.state == "ok" else "INVALID" if mine.state == "failed" else "NOT_APPLICABLE",
-        "ended": mine.state,
-        "outputs_verified": len(mine.verified),
-        "outputs_declared": len(task.outputs),
-        "predicted_min": round(task.minutes, 6),
-        "real_min": None if mine.ended_min is None else round(mine.ended_min - (mine.began_min or 0.0), 6),
+        "level": plan.level_of(k),
+        "parent": "L0:Zero" if up is None else plan.level_of(up),
+        "state": found.state,
+        "lines": list(found.lines),
     }
+
+
+def _tasks_of(plan: Deployment, progress: Progress, k: int, reports: Sequence[int]) -> list[dict[str, Json]]:
+    """The rows of an orchestrator's own tasks. There is nothing to compare one task with."""
+    rows: list[dict[str, Json]] = []
+    for v in plan.orchestrators[k].tasks:
+        mine, task = progress.tasks[v], plan.tasks[v]
+        level = f"L{plan.orchestrators[k].level + 1}:{task.id}"
+        took = None if mine.ended_min is None or mine.began_min is None else mine.ended_min - mine.began_min
+        well = mine.state == "ok"
+        state: Judgement = "NOT_APPLICABLE" if mine.state == "skipped" else "UNVERIFIED" if well else "INVALID"
+        seen: Judgement = "NOT_APPLICABLE" if mine.state == "skipped" else "UNVERIFIED"
+        lines = (
+            TimeLine(level, None, None if took is None else 60 * took, None, "NOT_APPLICABLE"),
+            ResourceLine(level, None, None, "n/a", seen),
+            QualityLine(level, None if mine.state == "skipped" else 100.0 * well, None, None, False, state),
+            ContextLine(level, int(well), reports[v], None, seen),
+        )
+        rows.append(
+            {
+                "level": level,
+                "parent": plan.level_of(k),
+                "task": v,
+                "state": state,
+                "lines": list(map(str, lines)),
+                "ended": mine.state,
+                "outputs_verified": len(mine.verified),
+                "outputs_declared": len(task.outputs),
+                "predicted_min": round(task.minutes, 6),
+                "real_min": None if took is None else round(took, 6),
+            }
+        )
+    return rows
 
 
 def _verified(
@@ -146,7 +184,7 @@ def _quality(plan: Deployment, progress: Progress, members: Sequence[int], bare:
         n=len(members),
         m=len(members),
         degraded=bad,
-        verdict=Verdict("UNVERIFIED", reason, checks),
+        verdict=Verdict("INVALID" if bad else "UNVERIFIED", reason, checks),
     )
 
 

@@ -165,7 +165,11 @@ def _check_outputs(
             flags.append(Flag(task.id, "unverified", f"cannot be checked: {now[0]}", path))
         elif now is None:
             flags.append(Flag(task.id, "missing", "declared output is not there", path))
-        elif path not in mine.verified and mine.before.get(path, "") == now:
+        elif path not in mine.before and path not in mine.verified:
+            flags.append(
+                Flag(task.id, "unverified", "it was never launched, so this may be older than its work", path)
+            )
+        elif path not in mine.verified and mine.before[path] == now:
             flags.append(Flag(task.id, "unchanged", "declared output is the same as before the launch", path))
         else:
             right.append(path)

@@ -61,10 +61,11 @@ def prompt(task: Task, situation: Situation) -> str:
     return "\n\n".join([head, *(f"## {name}\n{body}" for name, body in sections.items())])
 
 
-def headless(entry: Mapping[str, Json], task: Task, needs: Sequence[str]) -> dict[str, Json]:
+def headless(entry: Mapping[str, Json], task: Task, plan: str, needs: Sequence[str]) -> dict[str, Json]:
     """The same task as a command for those who run `claude -p` themselves. needs: what must have ended before.
 
-    It may read, and write what it owns; a shell it has only where its work is to merge or to be merged by git.
+    It may read, and write what it owns; of the shell it has git where it works in a worktree, or merges such work.
+    It is kept from standard input, which would be the rest of a script that holds it.
     """
     words = ["claude", "-p", entry["prompt"], "--output-format", "json"]
     if task.agent:
@@ -72,15 +73,20 @@ def headless(entry: Mapping[str, Json], task: Task, needs: Sequence[str]) -> dic
     return {
         "task": task.id,
         "needs": list(needs),
-        "command": shlex.join([*words, "--allowedTools", *_allowed(task)]),
+        "command": shlex.join([*words, "--allowedTools", *_allowed(task, plan)]) + " < /dev/null",
     }
 
 
-def _allowed(task: Task) -> list[str]:
+def _allowed(task: Task, plan: str) -> list[str]:
     """Rules in the client's own form: an absolute path begins with `//` there, and Edit covers all that write."""
-    if task.worktree or task.merges:
-        return ["Read", "Grep", "Glob", "Edit", "Bash(git *)"]
-    return ["Read", "Grep", "Glob", *(f"Edit(/{path})" for path in task.write_paths)]
+    owned = [f"/{path}" for path in task.write_paths] if not task.worktree else [f"{_worktree(task, plan)}/**"]
+    git = ["Bash(git *)"] if task.worktree or task.merges else []
+    return ["Read", "Grep", "Glob", *(f"Edit({path})" for path in owned), *git]
+
+
+def _worktree(task: Task, plan: str) -> str:
+    """Where the client puts its own worktrees too."""
+    return f".claude/worktrees/{plan}-{task.id}"
 
 
 def _objective(task: Task, situation: Situation) -> str:
@@ -123,7 +129,7 @@ def _owned(task: Task, situation: Situation) -> str:
             "merged, for you."
         )
     elif task.worktree:
-        branch, folder = f"fourfold/{task.id}", f".claude/worktrees/{situation.plan}-{task.id}"
+        branch, folder = f"fourfold/{task.id}", _worktree(task, situation.plan)
         rows.append(
             f"Others change the same paths, so work apart: `git worktree add -b {branch} {folder}`, "
             "write there only, commit on that branch, and leave the merge to the task that comes after."

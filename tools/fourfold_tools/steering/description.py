@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 
+from fourfold_tools.context.signals import Signal
 from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.analysis import Surroundings, analyse
@@ -17,11 +18,12 @@ from fourfold_tools.steering.agents import known_agents
 from fourfold_tools.steering.steps import Stepped, ends_to_come, entry_of, points, thaw
 from fourfold_tools.store.plans import Plans
 
+_MOST_SIGNALS = 20
 
-def described(
-    runtime: Runtime, name: str, plan: Deployment, launch: Sequence[Json], waiting: Sequence[Json], usage: Usage
-) -> dict[str, Json]:
+
+def described(runtime: Runtime, name: str, step: Stepped, launch: Sequence[Json], usage: Usage) -> dict[str, Json]:
     """The whole answer about a plan as it was decided."""
+    plan = step.plan
     settings = runtime.settings.plan
     around = Surroundings(
         agents=known_agents(runtime.workspace.cwd, os.environ),
@@ -33,7 +35,6 @@ def described(
         ],
     )
     ends = dict(enumerate(plan.schedule.finish_min))
-    signals = [usage.announcement.data()] if usage.announcement else []
     return plan_data(
         plan,
         name,
@@ -41,8 +42,8 @@ def described(
         launch,
         [point.data() for point in points(runtime, plan, usage, ends)],
         usage.data(),
-        signals,
-        waiting,
+        [signal.data() for signal in _signals(step, usage)],
+        step.waiting,
     )
 
 
@@ -67,8 +68,12 @@ def course(runtime: Runtime, name: str, step: Stepped, usage: Usage) -> dict[str
         "predicted": _predicted(runtime, plan, progress, usage),
         "mathver": verify_plan(plan, progress, runtime.cores, _report_tokens(progress)) if done else None,
         "context": usage.data(),
-        "signals": [usage.announcement.data()] if usage.announcement else [],
+        "signals": [signal.data() for signal in _signals(step, usage)],
     }
+
+
+def _signals(step: Stepped, usage: Usage) -> list[Signal]:
+    return [*([usage.announcement] if usage.announcement else []), *step.signals[:_MOST_SIGNALS]]
 
 
 def _reached(plan: Deployment, before: Progress, after: Progress) -> list[dict[str, Json]]:
@@ -137,7 +142,7 @@ async def whole_plan(runtime: Runtime, name: str) -> dict[str, Json]:
     usage = Usage()
     launch = [entry_of(runtime, name, plan, progress, v) for v in progress.of("running")]
     return {
-        **described(runtime, name, plan, launch, [], usage),
+        **described(runtime, name, step, launch, usage),
         "goal": plan.goal,
         "tasks": [_task_row(plan, progress, v) for v in range(len(plan.tasks))],
         **{key: value for key, value in course(runtime, name, step, usage).items() if key not in {"launch", "next"}},

@@ -7,6 +7,7 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
+from fourfold_tools.context.signals import Signal
 from fourfold_tools.context.tokens import estimate
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.deployment import Deployment
@@ -21,7 +22,7 @@ from fourfold_tools.model.plan_request import FinishedTask
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.fingerprints import look
 from fourfold_tools.steering.leases import Held, leases_of, owner_of
-from fourfold_tools.store.plans import AgentTime, Plans, Step, StoredPlan
+from fourfold_tools.store.plans import AgentTime, Lease, Plans, Step, StoredPlan
 
 _TRIES = 5  # other processes may go on with the same plan at the same moment
 _MOST_WAITING = 40
@@ -44,7 +45,10 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """What a step led to. before: the progress it started from. waiting: why ready tasks do not start, a row each."""
+    """What a step led to. before: the progress it started from. waiting: why ready tasks do not start, a row each.
+
+    signals: what the caller should know about what starts now.
+    """
 
     plan: Deployment
     before: Progress
@@ -52,6 +56,7 @@ class Stepped:
     launches: tuple[Launch, ...]
     flags: tuple[Flag, ...]
     waiting: tuple[dict[str, Json], ...]
+    signals: tuple[Signal, ...] = ()
 
 
 @cache
@@ -135,7 +140,9 @@ async def take_step(
             again = [v for v in before.of("running") if after.tasks[v].state == "running"] if reissue else []
             sent = tuple(Launch(v, entry_of(runtime, name, plan, after, v)) for v in [*again, *chosen])
             rows = _waiting(plan, progress, ready, chosen, blocked, usage, force=force)
-            return Stepped(plan, before, after, sent, tuple(flags), tuple(rows))
+            beside = Held(plan, await plans.held_beside(name, owner, now))
+            told = tuple(_shared(plan, v, lease) for v in chosen if (lease := beside.lease(v)))
+            return Stepped(plan, before, after, sent, tuple(flags), tuple(rows), told)
     raise Contention(f"others keep changing plan {name}; call again")
 
 
@@ -250,6 +257,13 @@ def _fitting(runtime: Runtime, name: str, plan: Deployment, progress: Progress, 
             break
         out.append(v)
     return out
+
+
+def _shared(plan: Deployment, task: int, lease: Lease) -> Signal:
+    """One conversation never waits for itself, which would be for ever; that it has two plans on one path is told."""
+    reason = f"{plan.graph.ids[task]} starts, and {lease.pattern} is held by task {lease.task} of plan {lease.plan}"
+    action = f"both are this conversation's: make sure that agent has ended, and checkpoint {lease.plan}"
+    return Signal("degraded", "leases", reason, action)
 
 
 def _times(plan: Deployment, ended: Sequence[Finished], before: Progress, after: Progress) -> list[AgentTime]:

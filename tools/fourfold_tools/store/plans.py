@@ -141,6 +141,10 @@ class Plans:
         """Leases of other conversations whose server still runs; those that have run out are deleted."""
         return await self._use(lambda db: _held_by_others(db, plan, owner, now))
 
+    async def held_beside(self, plan: str, owner: str, now: float) -> list[Lease]:
+        """Leases that other plans of the same conversation, or of its subagents, hold: nobody waits for those."""
+        return await self._use(lambda db: [x for x in _held(db, plan, now) if _session(x.owner) == _session(owner)])
+
     async def times(self) -> list[AgentTime]:
         """What past tasks took, newest first; empty where the store cannot be read now."""
         sql = "SELECT agent, said_min, took_min, tokens FROM agent_times ORDER BY recorded DESC, rowid DESC"
@@ -165,14 +169,20 @@ def _plan(row: Sequence[Any]) -> StoredPlan:
 
 
 def _held_by_others(db: sqlite3.Connection, plan: str, owner: str, now: float) -> list[Lease]:
+    return [x for x in _held(db, plan, now) if _session(x.owner) != _session(owner)]
+
+
+def _held(db: sqlite3.Connection, plan: str, now: float) -> list[Lease]:
+    """What the running tasks of other plans hold, where the server that launched them still runs."""
     db.execute("DELETE FROM leases WHERE expires<=?", (now,))
     rows = db.execute(f"SELECT {_LEASE} FROM leases WHERE plan<>? ORDER BY taken, task, pattern", (plan,)).fetchall()
     leases = [Lease(r[0], r[1], r[2], bool(r[3]), r[4], r[5], r[6]) for r in rows]
-    return [lease for lease in leases if _conversation(lease.owner) != _conversation(owner) and _serves(lease.owner)]
+    return [lease for lease in leases if _serves(lease.owner)]
 
 
-def _conversation(owner: str) -> str:
-    return owner.partition("/")[2]
+def _session(owner: str) -> str:
+    """The conversation without the subagent that acts in it: a subagent works inside what its own task holds."""
+    return owner.partition("/")[2].partition("/")[0]
 
 
 def _serves(owner: str) -> bool:
