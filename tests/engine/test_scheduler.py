@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fourfold_tools.engine.locks import PathLocks
+from fourfold_tools.engine.retry import RetryRule
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.result import Failure, StepResult
 
@@ -184,15 +185,61 @@ async def test_only_a_step_that_may_be_repeated_is_tried_again(read_only: bool, 
     assert result.state == ("ok" if read_only else "failed")
 
 
-async def test_after_two_failures_for_want_of_room_the_class_runs_one_at_a_time() -> None:
+async def test_a_class_short_of_room_runs_one_at_a_time_and_widens_again_as_steps_end_well() -> None:
     op = fakes.FakeOp()
     for name in ("s1", "s2"):
         op.failures[name] = [Failure("contention", "out of processes", retryable=True)]
-    steps = [fakes.bash(f"ok {i}") for i in range(8)]
-    run = scheduler(fakes.work_of(steps, op=op, width=4))
+    at_once: list[int] = []
+
+    def look(name: str) -> None:
+        if run.changes:
+            at_once.append(op.active)
+
+    op.on_start = look
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(40)], op=op, width=4))
     results = await run.run()
-    assert run.narrowed == ["process"]
     assert all(r.state == "ok" for r in results)
+    assert [(c.key, c.before, c.after) for c in run.changes] == [
+        ("process", 4, 1),
+        ("process", 1, 2),
+        ("process", 2, 4),
+    ]
+    assert [c.reason for c in run.changes] == [
+        "steps failed for want of shared things",
+        *["steps end well again"] * 2,
+    ]
+    assert at_once[:3] == [1] * 3, "while it is narrow one runs at a time"
+    assert max(at_once) == 4, "in the end as many as before"
+
+
+async def test_one_failure_for_want_of_room_narrows_nothing() -> None:
+    op = fakes.FakeOp()
+    op.failures["s1"] = [Failure("contention", "out of processes", retryable=True)]
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(8)], op=op, width=4))
+    await run.run()
+    assert run.changes == []
+
+
+async def test_a_narrow_class_takes_no_companions_into_its_calls() -> None:
+    op = fakes.FakeOp(group_size=4, grouped=True)
+    for name in ("s1", "s2"):
+        op.failures[name] = [Failure("contention", "no room", retryable=True)]
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(20)], op=op, width=2))
+    results = await run.run()
+    assert (run.changes[0].before, run.changes[0].after) == (2, 1)
+    groups = {r.id: r.group for r in results}
+    assert [groups[f"s{n}"] for n in (3, 4, 5, 8)] == ["s1", "s1", "s5", "s5"], "under way before the trouble"
+    assert [groups[f"s{n}"] for n in (1, 2, 9, 10)] == [None] * 4, "after it, one at a time"
+    assert groups["s20"] is not None, "and together again in the end"
+
+
+async def test_what_was_under_way_before_the_trouble_says_nothing_about_the_time_after_it() -> None:
+    op = fakes.FakeOp(group_size=20, grouped=True)
+    for name in ("s1", "s2"):
+        op.failures[name] = [Failure("contention", "no room")]
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(20)], op=op, width=2))
+    await run.run()
+    assert [(c.before, c.after) for c in run.changes] == [(2, 1)]
 
 
 async def test_two_runs_share_slots_step_by_step() -> None:
@@ -247,14 +294,53 @@ async def test_a_failing_command_is_tried_again_only_where_the_caller_asks_for_i
     assert result.attempts == attempts
 
 
-async def test_a_host_that_asks_for_less_gets_half_as_many_requests_from_then_on() -> None:
-    op = fakes.FakeOp(resource="net")
-    op.failures["s1"] = [Failure("network", "HTTP 429", retryable=True, busy=True)]
-    op.hosts = "example.com"
-    shared = limiter()
-    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(4)], op=op), shared)
-    before = shared.total("net:example.com")
+NO_RETRY = RetryRule(0, 20.0, 0.0, 0.0)
+
+
+def asked_less(*names: str) -> fakes.FakeOp:
+    op = fakes.FakeOp(resource="net", hosts="example.com")
+    for name in names:
+        op.failures[name] = [Failure("network", "HTTP 429", retryable=True, busy=True)]
+    return op
+
+
+async def test_a_host_that_asks_for_less_gets_half_and_its_good_answers_bring_it_back() -> None:
+    shared, op = limiter(), asked_less("s1")
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(40)], op=op), shared)
     results = await run.run()
     assert all(r.state == "ok" for r in results)
-    assert shared.total("net:example.com") == before // 2
-    assert run.slowed == {"net:example.com": before // 2}
+    host = "net:example.com"
+    assert [(c.key, c.before, c.after) for c in run.changes] == [
+        (host, 8, 4),
+        (host, 4, 5),
+        (host, 5, 6),
+        (host, 6, 7),
+        (host, 7, 8),
+    ]
+    assert shared.total(host) == 8
+    assert host not in shared.totals, "nothing is kept of a host that is well again"
+
+
+async def test_what_was_under_way_together_slows_a_host_down_once() -> None:
+    shared, op = limiter(), asked_less("s1", "s2", "s3", "s4")
+    steps = [fakes.bash(f"ok {i}") for i in range(4)]
+    run = scheduler(fakes.work_of(steps, op=op, width=4, retry=NO_RETRY), shared)
+    await run.run()
+    assert [(c.before, c.after) for c in run.changes] == [(8, 4)]
+
+
+async def test_a_request_sent_after_a_host_was_slowed_down_slows_it_further() -> None:
+    shared, op = limiter(), asked_less("s1", "s2", "s3")
+    steps = [fakes.bash(f"ok {i}") for i in range(3)]
+    run = scheduler(fakes.work_of(steps, op=op, width=1, retry=NO_RETRY), shared)
+    await run.run()
+    assert [(c.before, c.after) for c in run.changes] == [(8, 4), (4, 2), (2, 1)]
+
+
+async def test_a_host_slowed_down_in_one_run_stays_so_in_the_next() -> None:
+    shared = limiter()
+    await scheduler(fakes.work_of([fakes.bash("ok")], op=asked_less("s1")), shared).run()
+    assert shared.total("net:example.com") == 4
+    run = scheduler(fakes.work_of([fakes.bash(f"ok {i}") for i in range(4)], op=asked_less()), shared)
+    await run.run()
+    assert [(c.before, c.after) for c in run.changes] == [(4, 5)]

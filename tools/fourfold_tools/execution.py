@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from fourfold_tools.answer.decisions import pressure_signals, trouble_signals
 from fourfold_tools.answer.files import write_files
 from fourfold_tools.answer.report import Delivered, RunReport
 from fourfold_tools.answer.structured import head_data, render_json
@@ -65,7 +66,7 @@ class Execution:
         self._usage = Usage()
         self._load: LoadLog | None = None
         self._handoff: str | None = None
-        self._seen = len(runtime.pressure.decisions)
+        self._decided = runtime.pressure.made
         self._alone: list[Cut] = []
         self._signals: list[Signal] = []
         self._began = time.time()
@@ -287,15 +288,8 @@ class Execution:
         signals = [told] if (told := self._usage.announcement) else []
         if self._handoff is not None:
             signals = [_handed_over(signal, self._handoff) for signal in signals]
-        signals += [*self._signals, *self._runtime.pressure.decisions[self._seen :]]
-        for key in scheduler.narrowed:
-            reason = "steps failed for want of shared things"
-            signals.append(Signal("degraded", key, reason, f"{key} steps ran one at a time"))
-        for key, left in scheduler.slowed.items():
-            host = key.partition(":")[2]
-            signals.append(
-                Signal("pressure", key, f"{host} answered 429 or 503", f"{left} fetches at once from it now")
-            )
+        signals += [*self._signals, *pressure_signals(self._runtime.pressure.since(self._decided))]
+        signals += trouble_signals(scheduler.changes)
         fault = self._runtime.database.fault
         if fault and fault != self._runtime.told_fault:  # once, and in `status` as long as it lasts
             self._runtime.told_fault = fault

@@ -2,20 +2,27 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
+
+from fourfold_tools.engine.pace import Pace
+from fourfold_tools.engine.scaling import Change
 
 # A key is a class (`cpu`, `disk`, `net`, `process`) or one host of a class (`net:example.com`).
 
 
 class Limiter:
-    """Slots per key. Each run holds a seat; a free slot goes to the waiting seat that holds fewest."""
+    """Slots per key. Each run holds a seat; a free slot goes to the waiting seat that holds fewest.
+
+    turn: the number of slots given so far, by which a request knows whether it went out before or after another.
+    """
 
     def __init__(self, totals: Mapping[str, int], per_host: int) -> None:
         self.totals = dict(totals)
         self._per_host = per_host
         self._used: Counter[str] = Counter()
         self._waiting: dict[str, list[Seat]] = {}
-        self._grants = count(1)
+        self.turn = 0
+        self._paces: dict[str, Pace] = {}
+        self._slowed_at: dict[str, int] = {}
 
     def join(self, wake: Callable[[], None]) -> "Seat":
         """A seat for one run; `wake` is called when a slot that it waits for may be free."""
@@ -25,10 +32,33 @@ class Limiter:
         """The slots of a key; a writable number for whoever adapts limits (`totals`)."""
         return self.totals.get(key, self._per_host)
 
-    def halve(self, key: str) -> int:
-        """Allow a key half of what it had, at least one: its host asked for less. The new number."""
-        self.totals[key] = max(1, self.total(key) // 2)
-        return self.totals[key]
+    def slow(self, key: str, turn: int) -> Change | None:
+        """Allow a host half of what it had: a request given its slot at `turn` was asked to come less often.
+
+        Requests that were already under way when the host was slowed down last say nothing new.
+        """
+        if turn <= self._slowed_at.get(key, 0):
+            return None
+        self._slowed_at[key] = self.turn
+        return self._set(key, self._paces.get(key, Pace()).busy(self._per_host), "it answered 429 or 503")
+
+    def ease(self, key: str, turn: int) -> Change | None:
+        """Allow a host that was slowed down one more after a streak of good answers, all that it had in the end."""
+        if key not in self._paces or turn <= self._slowed_at[key]:
+            return None
+        return self._set(key, self._paces[key].answered(self._per_host), "its answers are fine again")
+
+    def _set(self, key: str, pace: Pace, reason: str) -> Change | None:
+        before = self.total(key)
+        self._paces[key] = pace
+        if pace.limit is None:
+            del self._paces[key]
+            self.totals.pop(key, None)
+            self._slowed_at.pop(key, None)
+        else:
+            self.totals[key] = pace.limit
+        after = self.total(key)
+        return Change(key, before, after, reason) if after != before else None
 
     def free(self, key: str) -> int:
         return self.total(key) - self._used[key]
@@ -54,7 +84,8 @@ class Limiter:
         for key in keys:
             self._used[key] += 1
             seat.held[key] += 1
-            seat.served[key] = next(self._grants)
+            self.turn += 1
+            seat.served[key] = self.turn
         return True
 
     def _give_back(self, seat: "Seat", keys: Sequence[str]) -> None:

@@ -15,7 +15,9 @@ import anyio.abc
 from fourfold_tools.engine.ledger import Ledger
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
+from fourfold_tools.engine.pace import Pace
 from fourfold_tools.engine.retry import RetryBudget
+from fourfold_tools.engine.scaling import Change
 from fourfold_tools.engine.spread import Spread, spread
 from fourfold_tools.engine.units import ReadyQueue, Unit
 from fourfold_tools.engine.waiting import Place, Waiting, waiting
@@ -28,7 +30,6 @@ from fourfold_tools.ops.base import Call
 
 _log = logging.getLogger("fourfold.scheduler")
 _HANG_GRACE_S = 5.0  # an op ends its own work at its deadline; this much later the loop stops waiting for it
-_CONTENTION_LIMIT = 2  # failures for want of a shared thing after which a class runs one at a time
 _OWN_ARGUMENTS = {"id", "needs", "label", "max_tokens", "reads", "writes"}  # two steps may differ in these and be one
 _WHY: dict[str, str] = {
     "timed_out": "the batch's deadline passed before it started",
@@ -75,16 +76,16 @@ class Scheduler:
         self._free_lanes: list[int] = []
         self._lanes = 0
         self._leaders: dict[str, Unit] = {}
-        self._contended: dict[str, int] = {}
         self._passes = 0
         self._refused: dict[tuple[str, ...], str] = {}
+        self._paces: dict[str, Pace] = {}  # of classes with contention
+        self._contended_at: dict[str, int] = {}  # the limiter's turn at the newest one
         self._stopped: Code | None = None
         self._why = ""
         self.width = work.width
         self.ledger = Ledger(work, journal, self.now_s)
         self.running: dict[Unit, float] = {}
-        self.narrowed: list[str] = []
-        self.slowed: dict[str, int] = {}
+        self.changes: list[Change] = []
 
     @property
     def step_count(self) -> int:
@@ -219,8 +220,16 @@ class Scheduler:
         self._passes += 1
 
     def _narrow(self, unit: Unit) -> bool:
-        """Whether the unit's class runs one at a time by now, and one is running."""
-        return unit.keys[0] in self.narrowed and any(other.keys[0] == unit.keys[0] for other in self.running)
+        """Whether as many of the unit's class run as its pace allows after contention."""
+        pace = self._paces.get(unit.keys[0])
+        if pace is None or pace.limit is None:
+            return False
+        return len({other.lane for other in self.running if other.keys[0] == unit.keys[0]}) >= pace.limit
+
+    def _one_by_one(self, unit: Unit) -> bool:
+        """Whether nothing may stand beside the unit, not even in its own call."""
+        pace = self._paces.get(unit.keys[0])
+        return self.width <= 1 or (pace is not None and pace.limit == 1)
 
     def _follow(self, unit: Unit) -> bool:
         """Whether an identical step that only reads runs or ran already, with the same steps before it."""
@@ -265,7 +274,7 @@ class Scheduler:
     def _start_group(self, tasks: anyio.abc.TaskGroup, first: Unit) -> None:
         group = [first]
         self._lead(first)
-        size = self._work.ops[first.step.op].group_size if self.width > 1 else 1
+        size = 1 if self._one_by_one(first) else self._work.ops[first.step.op].group_size
         for other in self._queue.companions(first):
             if len(group) >= size:
                 break
@@ -283,6 +292,7 @@ class Scheduler:
 
     def _mark_started(self, unit: Unit, lane: int, now: float) -> None:
         unit.lane = lane
+        unit.turn = self._limiter.turn
         unit.attempts += 1
         unit.try_s = now
         if unit.first_s is None:
@@ -385,7 +395,10 @@ class Scheduler:
             self._fan_out(group[0].index, Spread(tuple(steps), single=False))
             return
         for unit, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, Outcome) and not self._again(unit, outcome):
+            if not isinstance(outcome, Outcome):
+                continue
+            self._learn(unit, outcome)
+            if not self._again(unit, outcome):
                 self.ledger.finish(unit, outcome)
 
     def _again(self, unit: Unit, outcome: Outcome) -> bool:
@@ -393,10 +406,6 @@ class Scheduler:
         failure = outcome.result
         if not isinstance(failure, Failure):
             return False
-        if failure.busy:
-            self.slowed[unit.keys[-1]] = self._limiter.halve(unit.keys[-1])
-        if failure.code == "contention":
-            self._note_contention(unit.keys[0])
         if self._stopped is not None or not repeatable(unit.step, unit.effects):
             return False
         if _asks_for_retries(unit) and failure.code in {"exit_status", "timed_out"}:
@@ -411,10 +420,34 @@ class Scheduler:
         heapq.heappush(self._later, (now + wait, id(unit), unit))
         return True
 
-    def _note_contention(self, key: str) -> None:
-        self._contended[key] = self._contended.get(key, 0) + 1
-        if self._contended[key] == _CONTENTION_LIMIT:
-            self.narrowed.append(key)
+    def _learn(self, unit: Unit, outcome: Outcome) -> None:
+        """Narrow what is short of something shared, or asks for less; widen it again as ends are good."""
+        failure = outcome.result if isinstance(outcome.result, Failure) else None
+        key, *hosts = unit.keys
+        if hosts and (failure is None or failure.busy):
+            self._note((self._limiter.slow if failure else self._limiter.ease)(hosts[0], unit.turn))
+        pace = self._paces.get(key)
+        if failure is not None and failure.code == "contention":
+            reason = "steps failed for want of shared things"
+            self._contended_at[key] = self._limiter.turn
+            self._set_pace(key, pace or Pace(), (pace or Pace()).contended(), reason)
+        elif pace is not None and unit.turn > self._contended_at[key]:
+            self._set_pace(key, pace, pace.ended_well(self._most(key)), "steps end well again")
+
+    def _set_pace(self, key: str, before: Pace, after: Pace, reason: str) -> None:
+        self._paces[key] = after
+        most = self._most(key)
+        was, now = min(most, before.limit or most), min(most, after.limit or most)
+        if was != now:
+            self._note(Change(key, was, now, reason))
+
+    def _most(self, key: str) -> int:
+        """How many of a class may run at once without trouble."""
+        return min(self.width, self._limiter.total(key))
+
+    def _note(self, change: Change | None) -> None:
+        if change is not None:
+            self.changes.append(change)
 
     def _check_stop(self) -> None:
         if self._work.stop_on_error and self.ledger.failed:

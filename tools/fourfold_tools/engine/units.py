@@ -22,6 +22,7 @@ class Unit:
     identity: what identical units have in common, "" for one that must run by itself.
     last: what the last try gave, where another one follows; tries: those before the one under way, which began at
     try_s. first_pass: the pass of the loop that could start it first. waited_for: as in its result.
+    turn: the limiter's when its slot was given.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Unit:
     attempts: int = 0
     first_s: float | None = None
     lane: int | None = None
+    turn: int = 0
     group_id: str | None = None
     claim: Claim | None = None
     last: Outcome | None = None
