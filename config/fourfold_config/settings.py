@@ -165,6 +165,7 @@ class Fleet(_Section):
     pause_s: float
     grace_s: float
     max_output_bytes: int
+    max_bundle_bytes: int
 
 
 class WorkspaceSettings(_Section):

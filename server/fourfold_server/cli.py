@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from fourfold_server import __version__
-from fourfold_server.deploying import add_deploy
+from fourfold_server.deploying import add_deploy, add_worker
 from fourfold_server.ends import INTERRUPTED, OK, SOME_FAILED, bad, in_loop
 from fourfold_server.given import object_in
 from fourfold_server.seeing import add_watch
@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(run=_plan)
 
     add_deploy(commands)
+    add_worker(commands)
 
     runs = commands.add_parser("runs", help="list the last runs")
     runs.add_argument("-n", type=int, default=20, metavar="N", help="how many (default 20)")

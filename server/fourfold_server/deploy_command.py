@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from pydantic import ValidationError
 
-from fourfold_server.terminal import bar
-from fourfold_tools.answer.words import seconds
+from fourfold_tools.answer.words import bar, seconds
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import ENDED
@@ -23,12 +22,13 @@ from fourfold_tools.fleet.course import Course, Told
 from fourfold_tools.fleet.deployer import Deployed, Deployer
 from fourfold_tools.fleet.forecast import forecast
 from fourfold_tools.fleet.limits import Limits
-from fourfold_tools.fleet.site import site
+from fourfold_tools.fleet.site import home_of, site
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.plan import begin, planned
 from fourfold_tools.runtime import Runtime, raise_descriptor_limit
 from fourfold_tools.steering.description import course as course_data
+from fourfold_tools.steering.description import task_rows
 from fourfold_tools.steering.steps import thaw
 from fourfold_tools.store.plans import Plans
 
@@ -129,6 +129,7 @@ async def _carry_out(runtime: Runtime, name: str, limits: Limits, options: Optio
                 runtime,
                 store,
                 name,
+                await home_of(runtime, store, name),
                 limits,
                 once=frozenset(options.once),
                 retry_unknown=options.retry_unknown,
@@ -157,6 +158,7 @@ async def _carry_out(runtime: Runtime, name: str, limits: Limits, options: Optio
 
 def _print_end(runtime: Runtime, name: str, deployed: Deployed, *, as_json: bool) -> None:
     data = course_data(runtime, name, deployed.stepped, Usage())
+    data["tasks"] = task_rows(deployed.stepped.plan, deployed.stepped.progress)
     data["fleet"] = {
         "spent_usd": round(deployed.spending.spent_usd, 6),
         "unknown": list(deployed.unknown),

@@ -43,6 +43,20 @@ def add_deploy(commands: "Commands") -> None:
     deploy.set_defaults(run=_deploy)
 
 
+def add_worker(commands: "Commands") -> None:
+    worker = commands.add_parser("worker", help="run agents for the deployments of a shared database")
+    worker.add_argument("--command", metavar="TEXT", help="the agent's program and arguments (default: Claude Code)")
+    worker.set_defaults(run=_worker)
+
+
+def _worker(args: argparse.Namespace) -> int:
+    if find_spec("dbos") is None:
+        return bad("worker needs the extra: pip install 'fourfold[fleet]'")
+    from fourfold_server.worker_command import run_worker
+
+    return in_loop(lambda: run_worker(args.command))
+
+
 def _deploy(args: argparse.Namespace) -> int:
     if find_spec("dbos") is None:
         return bad("deploy needs the extra: pip install 'fourfold[fleet]'")

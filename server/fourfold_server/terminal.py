@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from fourfold_server.plan_view import plan_view
 from fourfold_server.resources import whole_run
-from fourfold_tools.answer.words import seconds
+from fourfold_tools.answer.words import bar, seconds
 from fourfold_tools.batch import batch
 from fourfold_tools.caller import Reply
 from fourfold_tools.engine.scheduler import Scheduler
@@ -109,11 +109,6 @@ async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
 
     with Live(View(), console=Console(stderr=True), transient=True, refresh_per_second=10):
         return await batch(runtime, request, on_change=changed)
-
-
-def bar(done: int, total: int, width: int = 24) -> str:
-    filled = width * done // total if total else width
-    return "█" * filled + "░" * (width - filled)
 
 
 async def list_runs(limit: int, *, as_json: bool) -> int:

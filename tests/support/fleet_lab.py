@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.fleet.deployer import Deployed, Deployer
 from fourfold_tools.fleet.limits import Limits
-from fourfold_tools.fleet.site import site
+from fourfold_tools.fleet.site import home_of, site
 from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.plan import begin
 from fourfold_tools.runtime import Runtime
@@ -22,22 +24,28 @@ from fourfold_tools.steering.steps import take_step
 # Sleeps as long as the task's prompt says, notes in a file when it begins and ends, and fails where it says so. An
 # attempt that is ended from outside has a beginning and no end.
 _AGENT = """
-import json, os, re, sys, time
+import json, os, re, subprocess, sys, time
 prompt = sys.stdin.read()
-course = json.loads(re.search(r"COURSE (\\{.*\\})", prompt)[1])
+found = re.search(r"COURSE (\\{.*\\})", prompt)
+course = json.loads(found[1]) if found else {"seconds": 0}
+if not found:  # a merge task of the planner
+    names = re.search(r"Each of the tasks (.*?) worked", prompt)[1].split(", ")
+    course["run"] = " && ".join(f"git merge -q --no-edit fourfold/{name}" for name in names)
 mark = f"{os.environ['FOURFOLD_TASK']} {os.environ['FOURFOLD_ATTEMPT']} {os.getpid()}"
 def note(what):
-    log = os.open(course["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    log = os.open(os.path.join(os.path.dirname(__file__), "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(log, f"{what} {mark}\\n".encode())
     os.close(log)
 note("begin")
 time.sleep(course["seconds"])
 for path, text in course.get("files", {}).items():
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    open(path, "w").write(text)
+    with open(path, "w") as file:
+        file.write(text)
+if "run" in course:
+    subprocess.run(course["run"], shell=True, check=True, stdout=subprocess.DEVNULL)
 note("end")
-failed = int(os.environ["FOURFOLD_ATTEMPT"]) <= course.get("failures", 0)
-state = "failed" if failed else "ok"
+state = "failed" if int(os.environ["FOURFOLD_ATTEMPT"]) <= course.get("failures", 0) else "ok"
 answer = {"state": state, "summary": course.get("says", "done"), "cost_usd": course.get("usd", 0.0)}
 if course.get("limited") and not os.path.exists(course["limited"]):
     open(course["limited"], "w").close()
@@ -62,11 +70,16 @@ class Lab:
     def work(self) -> Path:
         return self.root / "work"
 
+    @property
+    def program(self) -> tuple[str, ...]:
+        """The stand-in, by a Python that starts fast."""
+        return (sys.executable, "-I", "-S", str(self.root / "agent.py"))
+
     def task(self, name: str, seconds: float, **course: Any) -> dict[str, Any]:
         """A task whose agent takes so long; keys of the plan's own task stand in `course` too."""
-        keys = ("needs", "reads", "writes")
+        keys = ("needs", "reads", "writes", "minutes")
         mine = {key: course.pop(key) for key in keys if key in course}
-        told = json.dumps({"seconds": seconds, "log": str(self.root / "log"), **course})
+        told = json.dumps({"seconds": seconds, **course})
         return {
             "id": name,
             "title": f"task {name}",
@@ -75,13 +88,31 @@ class Lab:
             **mine,
         }
 
+    def repository(self, **files: str) -> None:
+        """Make the project a git repository with these files committed."""
+        for name, text in {"README": "a project\n", **files}.items():
+            (self.work / name).write_text(text, encoding="utf-8")
+        self.git("init", "-q", "-b", "main")
+        for key in ("user.name", "user.email"):
+            self.git("config", key, "tester@localhost")
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "begin")
+
+    def git(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.work, env=self.env(), capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
     def plan(self, tasks: Sequence[Mapping[str, Any]], **more: Any) -> Path:
         file = self.root / "plan.json"
         file.write_text(json.dumps({"goal": "stand in", "tasks": list(tasks), **more}), encoding="utf-8")
         return file
 
     def env(self, **more: str) -> dict[str, str]:
+        path = os.environ.get("PYTHONPATH")
         return {
+            **({"PYTHONPATH": path} if path else {}),
             "HOME": str(self.root),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "FOURFOLD_STATE_DIR": str(self.root / "state"),
@@ -89,11 +120,11 @@ class Lab:
             **more,
         }
 
-    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, before: Sequence[str] = (), **env: str) -> subprocess.Popen[str]:
         """`fourfold …` in the project, with the stand-in as its agents."""
-        more = {"FOURFOLD_FLEET__COMMAND": json.dumps([sys.executable, str(self.root / "agent.py")]), **env}
+        more = {"FOURFOLD_FLEET__COMMAND": json.dumps(self.program), **env}
         return subprocess.Popen(
-            [sys.executable, "-m", "fourfold_server", *arguments],
+            [*before, sys.executable, "-m", "fourfold_server", *arguments],
             cwd=self.work,
             env=self.env(**more),
             stdin=subprocess.DEVNULL,
@@ -112,12 +143,13 @@ class Lab:
         """A deployment in this process; `plan` goes on with one. FOURFOLD_… variables and limits stand in `more`."""
         env = self.env(**{name: more.pop(name) for name in list(more) if name.startswith("FOURFOLD_")})
         limits = {"max_usd": 20.0, "task_usd": 2.0, "max_minutes": None, "max_agents": 8}
+        asked = {"shared": more.pop("shared", "sequence"), "tasks": list(tasks)}
         limits |= {name: more.pop(name) for name in list(more) if name in limits}
         async with Runtime.open([self.work], env) as runtime:
-            name = plan or await begin(runtime, PlanRequest.model_validate({"tasks": list(tasks)}), Usage())
-            program = (sys.executable, str(self.root / "agent.py"))
-            async with site(runtime, limits["max_agents"], program, plan=name) as store:
-                return await Deployer(runtime, store, name, Limits(**limits), **more).run()
+            name = plan or await begin(runtime, PlanRequest.model_validate(asked), Usage())
+            async with site(runtime, limits["max_agents"], self.program, plan=name) as store:
+                home = await home_of(runtime, store, name)
+                return await Deployer(runtime, store, name, home, Limits(**limits), **more).run()
 
     async def launched_elsewhere(self, tasks: Sequence[Mapping[str, Any]], first: str) -> str:
         """A stored plan of which a conversation has launched one task."""
@@ -141,6 +173,28 @@ class Lab:
 
     def noted(self, what: str) -> list[tuple[str, str]]:
         return [(row[1], row[2]) for row in self.log() if row[0] == what]
+
+
+@contextmanager
+def workers(lab: Lab, count: int, *, far: bool = False, **env: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """So many `fourfold worker` processes; far: each on what looks like a machine of its own."""
+    apart = ["unshare", "--uts", "--map-root-user", "sh", "-c", 'hostname "$0" && exec "$@"'] if far else []
+    started: list[subprocess.Popen[str]] = []
+    try:
+        for i in range(count):
+            state = str(lab.root / f"worker{i}")
+            name = [f"far{i}"] if far else []
+            started.append(lab.start("worker", before=[*apart, *name], FOURFOLD_STATE_DIR=state, **env))
+        for process in started:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            assert "agents at once" in line, line
+        yield started
+    finally:
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+        for process in started:
+            process.communicate(timeout=60)
 
 
 @dataclass(frozen=True)

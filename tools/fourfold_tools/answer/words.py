@@ -80,3 +80,9 @@ def body_of(result: StepResult) -> Body:
         if isinstance(out, ReadOutput) and out.has_numbers
         else Body.of(out.body())
     )
+
+
+def bar(done: int, total: int, width: int = 24) -> str:
+    """A bar of `width` characters, filled as far as `done` of `total`."""
+    filled = width * done // total if total else width
+    return "█" * filled + "░" * (width - filled)

@@ -30,17 +30,25 @@ class _Frozen(BaseModel):
 
 
 class Checkout(_Frozen):
-    """A commit that a task starts from, and the branch that its work becomes."""
+    """A commit that a task starts from, and the branch that its work becomes.
 
+    repository: its top on the deployer's machine; inside: the project below it. start: the commit that every worker
+    gets whole; brings: the bundle with what came on top of it, empty where nothing did.
+    """
+
+    repository: str
+    inside: str
     base: str
     branch: str
+    start: str = ""
+    brings: str = ""
 
 
 class AgentTask(_Frozen):
     """One attempt of a task, as it travels to a worker.
 
-    folder: the project on the deployer's machine. once: a started attempt is never begun again by itself. edits:
-    whether it may write at all. checkout: None where it works in the folder itself.
+    home: the deployer's machine; folder: the project there. once: a started attempt is never begun again by itself.
+    edits: whether it may write at all. checkout: None where it works in the folder itself.
     """
 
     plan: str
@@ -48,6 +56,7 @@ class AgentTask(_Frozen):
     title: str
     attempt: int
     prompt: str
+    home: str
     folder: str
     once: bool
     edits: bool

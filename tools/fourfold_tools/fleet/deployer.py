@@ -12,14 +12,17 @@ from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import Progress
 from fourfold_tools.deployment.prompts import prompt
+from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.errors import Contention
 from fourfold_tools.fleet.contract import AgentTask, Outcome
 from fourfold_tools.fleet.course import Course
+from fourfold_tools.fleet.home import Home
 from fourfold_tools.fleet.journal import Attempt, Journal, Pause
 from fourfold_tools.fleet.limits import Limits, Room, Spending, room
-from fourfold_tools.fleet.presence import Beats, Watcher, this_worker
+from fourfold_tools.fleet.presence import Beats, Watcher, this_host, this_worker
 from fourfold_tools.fleet.queue import holder_of
 from fourfold_tools.fleet.store import Store
+from fourfold_tools.fleet.travel import branch_of
 from fourfold_tools.model.plan_request import FinishedTask
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.steps import Stepped, situation_of, take_step, thaw
@@ -54,6 +57,7 @@ class Deployer:
         runtime: Runtime,
         store: Store,
         plan: str,
+        home: Home,
         limits: Limits,
         *,
         once: frozenset[str] = frozenset(),
@@ -68,6 +72,7 @@ class Deployer:
         self._beats = Beats(store)
         self._watcher = Watcher(self._settings.dead_s)
         self._plan = plan
+        self._home = home
         self._limits = limits
         self._once = once
         self._retry_unknown = retry_unknown
@@ -78,6 +83,7 @@ class Deployer:
         self._elsewhere: tuple[str, ...] = ()
         self._stop = ""
         self._index: dict[str, int] = {}
+        self._tasks: dict[str, Task] = {}
         self._ranks: list[int] = []
         self._threads = anyio.CapacityLimiter(2)
 
@@ -103,6 +109,7 @@ class Deployer:
             assert self._step is not None
             self._tell(attempts, spending, space, pause)
             if self._step.progress.complete:
+                await self._home.tidy()
                 return self._deployed(attempts, spending, "")
             why = self._stop or self._late() or ("" if moved else self._stuck(attempts, space, pause))
             if why:
@@ -116,11 +123,13 @@ class Deployer:
         """Become the plan's deployer, and settle what an earlier one left half done."""
         plan, progress = thaw(await Plans(self._runtime.database).get(self._plan))
         self._index = {name: v for v, name in enumerate(plan.graph.ids)}
+        self._tasks = {task.id: task for task in plan.tasks}
         self._ranks = _priorities(plan)
         known = await self._db(self._journal.known, self._plan)
         running = {_key(self._plan, plan, progress, v): v for v in progress.of("running")}
         lost = [key for key in running if key not in known]
         elsewhere = await self._db(self._journal.adopt, self._plan, this_worker(), lost)
+        await self._prepare(plan, progress)
         for attempt in await self._db(self._journal.open, self._plan):
             if attempt.state == "cancelled" or (attempt.state == "unknown" and self._retry_unknown):
                 await self._db(self._journal.release, attempt.key, attempt.epoch, attempt.state)
@@ -128,6 +137,16 @@ class Deployer:
             if key not in elsewhere or self._retry_unknown:
                 await self._add(plan, progress, running[key], self._limits.task_usd)
         self._elsewhere = () if self._retry_unknown else tuple(key for key in elsewhere if key in running)
+
+    async def _prepare(self, plan: Deployment, progress: Progress) -> None:
+        """Refuse the tasks that cannot travel, unless they have begun."""
+        made: set[str] = set()
+        for attempt in await self._db(self._journal.every, self._plan):
+            made.add(branch_of(attempt.task))
+            if attempt.outcome is not None and attempt.outcome.commit is not None:
+                made.add(attempt.outcome.commit)
+        settled = frozenset(v for v, task in enumerate(progress.tasks) if task.state != "waiting")
+        await self._home.prepare(plan, settled, frozenset(made))
 
     # One turn.
 
@@ -140,7 +159,7 @@ class Deployer:
             return False
         plans = Plans(self._runtime.database)
         progress = thaw(await plans.get(self._plan))[1] if ended else None
-        finished = [_finished(a) for a in ended if progress is not None and self._is_awaited(a, progress)]
+        finished = [await self._landed(a) for a in ended if progress is not None and self._is_awaited(a, progress)]
         most = 0 if self._stop else space.agents
         self._step = await take_step(self._runtime, self._plan, _NOBODY, finished, whole=True, most=most)
         self._stepped_at = now
@@ -154,20 +173,38 @@ class Deployer:
         mine = progress.tasks[self._index[attempt.task]]
         return mine.state == "running" and mine.attempts == attempt.attempt
 
+    async def _landed(self, attempt: Attempt) -> FinishedTask:
+        """What is told of an attempt, once its work is merged."""
+        assert attempt.outcome is not None  # it is done
+        task = self._tasks[attempt.task]
+        outcome = await self._home.land(task, attempt.key, attempt.outcome)
+        return FinishedTask(
+            task=attempt.task,
+            state="ok" if outcome.state == "ok" else "failed",
+            summary=outcome.summary,
+            minutes=round(outcome.minutes, 6),
+            tokens=outcome.tokens,
+            outputs=outcome.outputs,
+        )
+
     async def _add(self, plan: Deployment, progress: Progress, v: int, cap_usd: float) -> None:
-        task = plan.tasks[v]
-        situation = replace(situation_of(self._runtime, self._plan, plan, progress, v), headless=True)
+        task, attempt = plan.tasks[v], progress.tasks[v].attempts
+        checkout = await self._home.checkout_for(task, attempt, [plan.tasks[p] for p in plan.graph.preds[v]])
+        situation = situation_of(self._runtime, self._plan, plan, progress, v)
+        situation = replace(situation, headless=True, checkout=checkout is not None)
         body = AgentTask(
             plan=self._plan,
             task=task.id,
             title=task.title,
-            attempt=progress.tasks[v].attempts,
+            attempt=attempt,
             prompt=prompt(task, situation),
+            home=this_host(),
             folder=self._runtime.workspace.cwd,
-            once=bool(task.writes) or task.id in self._once,
+            once=(bool(task.writes) and checkout is None) or task.id in self._once,
             edits=bool(task.writes),
             cap_usd=cap_usd,
             timeout_s=60 * self._settings.task_minutes,
+            checkout=checkout,
         )
         await self._db(self._journal.add, body, self._ranks[v])
 
@@ -290,16 +327,3 @@ def _priorities(plan: Deployment) -> list[int]:
     order = sorted(range(len(ranks)), key=lambda v: (-ranks[v], v))
     places = dict(zip(order, range(1, len(order) + 1), strict=True))
     return [places[v] for v in range(len(ranks))]
-
-
-def _finished(attempt: Attempt) -> FinishedTask:
-    outcome = attempt.outcome
-    assert outcome is not None  # it is done
-    return FinishedTask(
-        task=attempt.task,
-        state="ok" if outcome.state == "ok" else "failed",
-        summary=outcome.summary,
-        minutes=round(outcome.minutes, 6),
-        tokens=outcome.tokens,
-        outputs=outcome.outputs,
-    )

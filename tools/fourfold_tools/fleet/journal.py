@@ -102,6 +102,10 @@ class Journal:
         sql = _text(f"SELECT {_COLUMNS} FROM fourfold_tasks WHERE plan=:plan AND taken=0 ORDER BY queued, key")
         return self._store.run(lambda db: [_attempt(tuple(row)) for row in db.execute(sql, {"plan": plan})])
 
+    def every(self, plan: str) -> list[Attempt]:
+        sql = _text(f"SELECT {_COLUMNS} FROM fourfold_tasks WHERE plan=:plan ORDER BY queued, key")
+        return self._store.run(lambda db: [_attempt(tuple(row)) for row in db.execute(sql, {"plan": plan})])
+
     def known(self, plan: str) -> set[str]:
         sql = _text("SELECT key FROM fourfold_tasks WHERE plan=:plan")
         return self._store.run(lambda db: {str(row[0]) for row in db.execute(sql, {"plan": plan})})

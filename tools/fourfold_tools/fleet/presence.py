@@ -15,15 +15,15 @@ from fourfold_tools.store.owner import is_alive, this_process
 
 def this_worker() -> str:
     """`HOST/PID:START` of this process; the host's part differs between machines and containers."""
-    return f"{_host()}/{this_process()}"
+    return f"{this_host()}/{this_process()}"
 
 
 def is_here(worker: str) -> bool:
     """Whether a process was started on this machine, so that it can be asked after directly."""
-    return worker.rpartition("/")[0] == _host()
+    return worker.rpartition("/")[0] == this_host()
 
 
-def _host() -> str:
+def this_host() -> str:
     """This machine since its last start, and the namespace of its processes."""
     parts = [socket.gethostname()]
     try:

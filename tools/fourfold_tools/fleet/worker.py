@@ -73,6 +73,7 @@ class Worker:
     async def at_work(self) -> AsyncGenerator[None, None]:
         """Work until the block is left; what runs then is ended, and goes back to the queue where that may be."""
         listener = Listener(self._store.engine, self._name)
+        fault: FourfoldError | None = None
         await self._on_thread(self._beats.register, self._name, self._slots)
         async with BlockingPortal() as portal, anyio.create_task_group() as tasks:
 
@@ -84,6 +85,8 @@ class Worker:
                 tasks.start_soon(loop)
             try:
                 yield
+            except FourfoldError as exc:
+                fault = exc  # kept for later: the task groups would wrap it
             finally:
                 with anyio.CancelScope(shield=True):
                     for running in self._running.values():
@@ -92,6 +95,8 @@ class Worker:
                     await portal.stop()
                     await self._on_thread(self._beats.leave, self._name)
                 tasks.cancel_scope.cancel()
+        if fault is not None:
+            raise fault
 
     async def _carry(self, key: str, epoch: int) -> None:
         """One attempt, from its claim to its outcome."""

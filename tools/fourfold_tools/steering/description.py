@@ -130,6 +130,11 @@ def _task_row(plan: Deployment, progress: Progress, v: int) -> dict[str, Json]:
     }
 
 
+def task_rows(plan: Deployment, progress: Progress) -> list[dict[str, Json]]:
+    """Every task with how far it has come, in the plan's order."""
+    return [_task_row(plan, progress, v) for v in range(len(plan.tasks))]
+
+
 async def whole_plan(runtime: Runtime, name: str) -> dict[str, Json]:
     """A stored plan with everything that is known of it, and the inputs of what is in flight.
 
@@ -144,6 +149,6 @@ async def whole_plan(runtime: Runtime, name: str) -> dict[str, Json]:
     return {
         **described(runtime, name, step, launch, usage),
         "goal": plan.goal,
-        "tasks": [_task_row(plan, progress, v) for v in range(len(plan.tasks))],
+        "tasks": task_rows(plan, progress),
         **{key: value for key, value in course(runtime, name, step, usage).items() if key not in {"launch", "next"}},
     }

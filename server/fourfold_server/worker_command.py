@@ -1,0 +1,35 @@
+"""`fourfold worker`: this machine's agents for the deployments of a shared database."""
+
+import shlex
+import signal
+import sys
+
+import anyio
+
+from fourfold_tools.errors import InvalidRequest
+from fourfold_tools.fleet.presence import this_worker
+from fourfold_tools.fleet.site import site
+from fourfold_tools.runtime import Runtime, raise_descriptor_limit
+
+
+async def run_worker(command: str | None) -> int:
+    """Run agents until a signal; what runs then is ended and goes back to the queue where that may be.
+
+    Raises:
+        InvalidRequest: no database is named that others share.
+    """
+    raise_descriptor_limit()
+    async with Runtime.open() as runtime:
+        settings = runtime.settings.fleet
+        if not settings.database:
+            raise InvalidRequest("a worker needs a shared database: set fleet.database (FOURFOLD_FLEET__DATABASE)")
+        program = shlex.split(command) if command else settings.command
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with site(runtime, settings.per_worker, program):
+                told = (
+                    f"worker {this_worker()}: {settings.per_worker} agents at once of {(program or ('claude',))[0]}"
+                )
+                print(f"fourfold: {told}", file=sys.stderr, flush=True)
+                async for _ in signals:
+                    break
+    return 0

@@ -1,0 +1,88 @@
+"""A fleet of several processes on PostgreSQL."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet_lab import Ended, Lab, forty, workers
+from postgres import Postgres, postgres
+from processes import wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    lab = Lab.below(tmp_path)
+    lab.repository()
+    return lab
+
+
+def _summaries(ended: Ended) -> dict[str, Any]:
+    assert ended.code == 0, ended.err
+    return {row["id"]: (row["state"], row["summary"], row["attempts"]) for row in ended.data["tasks"]}
+
+
+def test_forty_tasks_end_the_same_on_sqlite_and_on_postgresql_with_three_workers(lab: Lab, server: Postgres) -> None:
+    plan = lab.plan(forty(lab, seed=1, least_s=0.05, most_s=0.3), max_agents=8)
+    alone = lab.deploy(plan)
+    shared = {"FOURFOLD_FLEET__DATABASE": server.url}
+    with workers(lab, 3, **shared):
+        fleet = lab.deploy(plan, "--only-deploy", **shared)
+    assert _summaries(fleet) == _summaries(alone)
+    assert fleet.data["fleet"]["spent_usd"] == alone.data["fleet"]["spent_usd"] == 0.44
+
+
+def test_work_done_on_another_machine_comes_back_as_merged_commits(lab: Lab, server: Postgres) -> None:
+    tasks = [
+        lab.task("api", 0.0, writes=["out/api.md"], files={"out/api.md": "the api"}),
+        lab.task("sum", 0.0, writes=["sum.md"], reads=["out/*.md"], run="cat out/api.md > sum.md"),
+        lab.task("look", 0.0, reads=["sum.md"], run="test \"$(cat sum.md)\" = 'the api'"),
+    ]
+    shared = {"FOURFOLD_FLEET__DATABASE": server.url}
+    with workers(lab, 1, far=True, **shared):
+        ended = lab.deploy(lab.plan(tasks), "--only-deploy", **shared)
+    assert ended.code == 0, ended.err
+    assert (lab.work / "sum.md").read_text(encoding="utf-8") == "the api"
+    assert len(lab.git("log", "--merges", "--format=%s").splitlines()) == 2
+    assert lab.git("for-each-ref", "refs/fourfold", "refs/heads/fourfold") == ""
+
+
+@pytest.mark.parametrize("victim", ["worker", "deployer", "postgres"])
+def test_kill_9_of_any_process_loses_nothing_and_repeats_nothing_that_may_not_be(
+    lab: Lab, server: Postgres, victim: str
+) -> None:
+    draw = random.Random(victim)
+    tasks = [
+        lab.task(f"t{i}", round(draw.uniform(0.2, 0.8), 2), needs=[f"t{i - 4}"] if i > 3 else []) for i in range(12)
+    ]
+    once = ["t1", "t6"]
+    shared = {"FOURFOLD_FLEET__DATABASE": server.url, "FOURFOLD_FLEET__PER_WORKER": "2"}
+    flags = [flag for name in once for flag in ("--once", name)]
+    with workers(lab, 2, **shared) as running:
+        process = lab.start("deploy", str(lab.plan(tasks)), "--yes", "--json", "--only-deploy", *flags, **shared)
+        wait_for(lambda: len(lab.noted("end")) >= 3, "the first ends", 60)
+        if victim == "worker":
+            running[0].kill()
+        elif victim == "postgres":
+            server.kill()
+            server.start()
+        else:
+            process.kill()
+        _, err = process.communicate(timeout=120)
+        name = err.split("fourfold deploy ")[1].split(")")[0]
+        ended = lab.deploy(name, "--only-deploy", "--retry-unknown", **shared) if process.returncode else None
+    begun = lab.noted("begin")
+    if ended is None:
+        assert all(begun.count((name, "1")) == 1 for name in once)
+    else:
+        assert ended.code == 0, ended.err
+    assert {name for name, _ in lab.noted("end")} == {task["id"] for task in tasks}
