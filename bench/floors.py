@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 SDK_SERVER = """
@@ -30,6 +31,48 @@ def read_and_number(paths: Sequence[Path]) -> int:
     return total
 
 
+def read_and_number_heads(paths: Sequence[Path], limit: int) -> int:
+    """The same for the first lines of each file."""
+    total = 0
+    for path in paths:
+        with path.open(encoding="utf-8") as file:
+            total += len("".join([f"{n}\t{line}" for n, line in enumerate(islice(file, limit), 1)]))
+    return total
+
+
+def read_one_line(paths: Sequence[Path], count: int) -> int:
+    """So many openings of files, one line of each."""
+    total = 0
+    for i in range(count):
+        with paths[i % len(paths)].open(encoding="utf-8") as file:
+            total += sum(len(line) for line in islice(file, i // len(paths), i // len(paths) + 1))
+    return total
+
+
+def forget_pages(paths: Sequence[Path]) -> bool:
+    """Drop the files' pages from memory; whether they are gone."""
+    for path in paths:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with paths[0].open("rb") as file:
+        try:
+            return os.preadv(file.fileno(), [bytearray(16)], 0, os.RWF_NOWAIT) < 1
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system that cannot say
+            return False
+
+
+def tail_and_head(path: Path, first: int, count: int) -> None:
+    """Lines of a file the way a shell user would cut them out."""
+    subprocess.run(
+        ["bash", "-c", 'tail -n +"$1" "$2" | head -n "$3"', "bash", str(first), str(path), str(count)],
+        capture_output=True,
+        check=True,
+    )
+
+
 def ripgrep_each(rg: str, patterns: Sequence[str], root: Path) -> None:
     """One ripgrep run per pattern, one after another."""
     for pattern in patterns:
@@ -50,5 +93,5 @@ def xargs_true(count: int, at_once: int = 2) -> None:
     subprocess.run(command, input=text, text=True, capture_output=True, check=True)
 
 
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def shell(command: str) -> None:
+    subprocess.run(["bash", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=True)

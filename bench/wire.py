@@ -47,18 +47,29 @@ class Wire:
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def answers(self, ids: Sequence[int]) -> list[dict[str, Any]]:
-        """The results of the given requests, in their order."""
+        """The results of the given requests, in their order; raises where one is an error."""
+        replies = self._replies(ids)
+        for reply in replies:
+            if "error" in reply:
+                raise RuntimeError(reply["error"]["message"])
+        return [reply["result"] for reply in replies]
+
+    def replies(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """The same, with an empty result for an error or a tool's refusal."""
+        results = [reply.get("result", {}) for reply in self._replies(ids)]
+        return [{} if result.get("isError") else result for result in results]
+
+    def _replies(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
+        wanted = set(ids)
         assert self._process.stdout is not None
-        while len(found) < len(ids):
+        while len(found) < len(wanted):
             line = self._process.stdout.readline()
             if not line:
                 raise RuntimeError("the server has gone")
             message = json.loads(line)
-            if message.get("id") in ids and "method" not in message:
-                if "error" in message:
-                    raise RuntimeError(message["error"]["message"])
-                found[message["id"]] = message["result"]
+            if message.get("id") in wanted and "method" not in message:
+                found[message["id"]] = message
         return [found[i] for i in ids]
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -67,10 +78,16 @@ class Wire:
         self._process.stdin.flush()
 
     def close(self) -> None:
+        """End the server, with force where it does not leave by itself."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=20)
+        if not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._process.stdout.close()
 
     def __enter__(self) -> Self:
@@ -81,4 +98,5 @@ class Wire:
 
 
 def fourfold_argv() -> list[str]:
-    return [sys.executable, "-m", "fourfold_server", "serve"]
+    """How `fourfold register` has it started."""
+    return [sys.executable, "-I", "-m", "fourfold_server", "serve"]

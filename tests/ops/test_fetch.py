@@ -8,13 +8,17 @@ import struct
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
 
 from fourfold_config.settings import Fetch, Settings
 from fourfold_tools.model.output import FetchOutput
@@ -794,3 +798,49 @@ async def test_connections_are_kept_between_fetches(op: FetchOp, site: Site) -> 
     for path in ("/1", "/3", "/4"):
         await page(op, site.url(path))
     assert len(ports) == 1
+
+
+async def _echo(request: Request, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A page that says all that was asked of it."""
+    said = f"<main><p>{request.path} {request.headers.get('x-who', '-')} {request.headers['accept']}</p></main>" * 20
+    writer.write(Reply(said.encode()).wire())
+    await writer.drain()
+
+
+async def _plain(request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(Reply(f"{request.path} {request.headers}".encode(), content_type="text/plain").wire())
+    await writer.drain()
+
+
+_ASKED = st.fixed_dictionaries(
+    {"path": st.sampled_from(["/a", "/b", "/a?x=1", "/plain", "/missing", "/b#part"])},
+    optional={
+        "format": st.sampled_from(["markdown", "text", "raw"]),
+        "max_bytes": st.sampled_from([40, 300, 10_000]),
+        "headers": st.sampled_from([{"X-Who": "me"}, {"x-who": "you"}, {"Authorization": "x", "X-Who": "me"}]),
+    },
+)
+
+
+@bounds(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=st.lists(_ASKED, min_size=2, max_size=12), pause_s=st.sampled_from([0.0, 10.0, 60.0]))
+async def test_a_cached_page_is_what_the_web_would_have_given(
+    local: Fetch, site: Site, asked: list[dict[str, Any]], pause_s: float
+) -> None:
+    site.pages |= {"/a": _echo, "/b": _echo, "/a?x=1": _echo, "/plain": _plain}
+    clock = Clock()
+    cached = FetchOp(local.model_copy(update={"cache_s": 100.0, "cache_bytes": 6_000}), clock)
+    plain = FetchOp(local.model_copy(update={"cache_s": 0.0}), clock)
+    try:
+        for one in asked:
+            steps = {**one, "url": site.url(one["path"])}
+            del steps["path"]
+            results = [(await op.run([call(**steps)]))[0].result for op in (cached, plain)]
+            outputs = [r.output if isinstance(r, Failure) else r for r in results]
+            kinds = [r.code if isinstance(r, Failure) else "ok" for r in results]
+            first, second = (replace(o, cache="miss") if isinstance(o, FetchOutput) else o for o in outputs)
+            assert (kinds[0], first) == (kinds[1], second)
+            clock.now += pause_s
+    finally:
+        await cached.aclose()
+        await plain.aclose()

@@ -1,6 +1,7 @@
 """grep steps: fields and bounds over real ripgrep, failures that stay with their call, groups that share a pass."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
 from search_calls import grep_call, write_tree
 
 from fourfold_config.settings import Settings
@@ -312,3 +316,39 @@ def test_a_search_reads_its_tree_and_writes_nothing(op: GrepOp, workspace: Works
         effects = as_op.effects(GrepStep(op="grep", pattern="x", path=path))
         assert (effects.reads, effects.writes, effects.known, effects.read_only) == (reads, set(), True, True)
     assert (as_op.resource, as_op.host(GrepStep(op="grep", pattern="x"))) == ("cpu", None)
+
+
+@bounds(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    counts=st.dictionaries(
+        st.sampled_from(["a", "b/c", "b/d", "e.py"]), st.lists(st.booleans(), max_size=12), min_size=1
+    ),
+    limit=st.integers(1, 9),
+    offset=st.sampled_from([0, 0, 1, 5]),
+    counted_lines=st.sampled_from([1, 7, 1000]),
+    mode=st.sampled_from(["content", "files"]),
+)
+async def test_a_search_that_stops_early_shows_the_first_of_what_a_whole_one_finds(
+    settings: Settings,
+    spawner: Spawner,
+    counts: dict[str, list[bool]],
+    limit: int,
+    offset: int,
+    counted_lines: int,
+    mode: str,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_tree(
+            Path(folder), {n: "".join("hit\n" if hit else "no\n" for hit in hits) for n, hits in counts.items()}
+        )
+        limits = settings.grep.model_copy(update={"counted_lines": counted_lines})
+        op = GrepOp(limits, Workspace(Path(folder)), spawner)
+        whole = await _grep(op, "hit", head_limit=0, mode=mode)
+        part = await _grep(op, "hit", head_limit=limit, offset=offset, mode=mode)
+    page = slice(offset, offset + limit)
+    if mode == "content":
+        assert part.matches == whole.matches[page]
+        assert part.text.startswith("\n".join([f"{m.path}:{m.line}:{m.text}" for m in whole.matches[page]]))
+    else:
+        assert part.paths == whole.paths[page]
+    assert part.count == whole.count or counted_lines < whole.count

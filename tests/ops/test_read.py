@@ -382,6 +382,44 @@ async def test_two_hundred_files_in_one_run_give_the_same_as_one_by_one(op: Read
     assert sum(isinstance(result, Failure) for result in together) > 20
 
 
+_PIECES = [
+    b"\n",
+    b"\r\n",
+    b"a",
+    b"\0",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xfe\xff",
+    "ü\u2028".encode(),
+    b"GIF89a",
+    b"{}",
+    b"%PDF-",
+]
+_WINDOWS = st.tuples(st.integers(0, 4), st.none() | st.integers(1, 4))
+_FILES = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(_PIECES), max_size=12).map(b"".join),
+        st.sampled_from(["txt", "ipynb", "png"]),
+        _WINDOWS,
+    ),
+    max_size=8,
+)
+
+
+@given(files=_FILES)
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_read_on_the_event_loop_is_what_a_thread_reads(
+    settings: Settings, workspace: Workspace, files: list[tuple[bytes, str, tuple[int, int | None]]]
+) -> None:
+    calls: list[Call] = [call("absent"), call(".")]
+    for n, (data, ending, (offset, limit)) in enumerate(files):
+        Path(workspace.cwd, f"{n}.{ending}").write_bytes(data)
+        calls.append(call(f"{n}.{ending}", offset=offset, limit=limit))
+    on_loop, in_threads = ReadOp(settings.read, workspace), ReadOp(settings.read, workspace)
+    in_threads._inline = False  # pyright: ignore[reportPrivateUsage]
+    assert anyio.run(lambda: run(on_loop, *calls)) == anyio.run(lambda: run(in_threads, *calls))
+
+
 async def test_each_outcome_of_a_group_has_its_own_duration(op: ReadOp, workspace: Workspace) -> None:
     Path(workspace.cwd, "a").write_text("x\n", encoding="utf-8")
     outcomes: Sequence[Outcome] = await op.run([call("a"), call("a", offset=1), call("absent")])

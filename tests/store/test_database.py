@@ -4,7 +4,11 @@ import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+import anyio
 import pytest
+from hypothesis import given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
 
 from fourfold_tools.store.database import SCHEMA_VERSION, Database, StoreBusy
 
@@ -191,3 +195,58 @@ async def test_without_a_path_everything_is_in_memory(opened: Opened) -> None:
 async def test_only_the_owner_may_enter_the_folder(opened: Opened, tmp_path: Path) -> None:
     await opened(tmp_path / "state" / "s.sqlite").use(keys)
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+class _Broken(Exception):
+    """What a transaction ends with that is to leave nothing behind."""
+
+
+_WORK = st.tuples(st.sampled_from(["put", "drop", "break", "look"]), st.integers(0, 9), st.booleans())
+
+
+async def _after(database: Database, work: list[tuple[str, int, bool]], *, small: bool) -> list[object]:
+    """What each piece of work gives, and what the file holds in the end; small: where the work says so."""
+    given_back: list[object] = []
+
+    def do(kind: str, key: int) -> Callable[[sqlite3.Connection], object]:
+        def transact(db: sqlite3.Connection) -> object:
+            if kind == "look":
+                return keys(db)
+            sql = "DELETE FROM timings WHERE key=?" if kind == "drop" else _REPLACE
+            count = db.execute(sql, (str(key),)).rowcount
+            if kind == "break":
+                raise _Broken
+            return count
+
+        return transact
+
+    for kind, key, is_small in work:
+        try:
+            given_back.append(await database.use(do(kind, key), small=small and is_small))
+        except _Broken:
+            given_back.append("broken")
+    return [*given_back, await database.use(keys)]
+
+
+_REPLACE = "INSERT OR REPLACE INTO timings(key,count,mean_s,updated) VALUES(?,1,1.0,1.0)"
+
+
+@bounds(max_examples=30, deadline=None)
+@given(work=st.lists(_WORK, max_size=20), repeats=st.sampled_from([1, 1, 1, 12]))
+def test_small_work_on_the_event_loop_does_what_the_worker_thread_does(
+    tmp_path_factory: pytest.TempPathFactory, work: list[tuple[str, int, bool]], repeats: int
+) -> None:
+    folder = tmp_path_factory.mktemp("both")
+
+    async def both() -> list[list[object]]:
+        found: list[list[object]] = []
+        for name, small in (("loop", True), ("thread", False)):
+            database = Database(folder / f"{name}.sqlite", busy_s=0.05, prompt=True)
+            try:
+                found.append(await _after(database, work * repeats, small=small))
+            finally:
+                await database.aclose()
+        return found
+
+    on_loop, in_thread = anyio.run(both)
+    assert on_loop == in_thread
