@@ -74,6 +74,14 @@ def test_a_rate_limit_of_claude_is_a_pause_until_its_reset(said: str, until: flo
     assert (found.state, found.until) == ("paused", until)
 
 
+def test_the_status_of_a_refused_request_tells_of_a_rate_limit() -> None:
+    refused = _claude(is_error=True, terminal_reason="api_error", api_error_status=429, result="Request rejected")
+    assert _said(refused, code=1).state == "paused"
+    broken = _claude(is_error=True, terminal_reason="api_error", api_error_status=500, result="Internal error")
+    found = _said(broken, code=1)
+    assert (found.state, found.summary) == ("failed", "api_error: Internal error")
+
+
 def test_a_report_that_speaks_of_rate_limits_is_no_pause() -> None:
     report = {"state": "failed", "summary": "the page answers 429 to everyone"}
     assert _said(_claude(structured_output=report)).state == "failed"

@@ -41,10 +41,14 @@ def call(tool: str, arguments: Mapping[str, Any]) -> Block:
 
 @dataclass
 class Turn:
-    """One reply of the model: its blocks, and how many tokens it says the context held."""
+    """One reply of the model: its blocks, and how many tokens it says the context held.
+
+    refusal: not None is an error of the API instead, type and message; it comes as a 429 that is not to be retried.
+    """
 
     blocks: Sequence[Block]
     input_tokens: int = 1_000
+    refusal: tuple[str, str] | None = None
 
 
 @dataclass
@@ -121,13 +125,23 @@ def scripted_model(script: Script) -> Iterator[str]:
             if "count_tokens" in self.path:
                 self._json({"input_tokens": len(body) // 4})
             elif "/v1/messages" in self.path:
-                self._stream(request, script.reply(request))
+                turn = script.reply(request)
+                if turn.refusal is None:
+                    self._stream(request, turn)
+                else:
+                    self._refuse(*turn.refusal)
             else:
                 self._json({})
 
-        def _json(self, value: Any) -> None:
+        def _refuse(self, kind: str, message: str) -> None:
+            body = {"type": "error", "error": {"type": kind, "message": message}}
+            self._json(body, 429, {"x-should-retry": "false", "retry-after": "2"})
+
+        def _json(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
             data = json.dumps(value).encode()
-            self.send_response(200)
+            self.send_response(status)
+            for name, said in (headers or {}).items():
+                self.send_header(name, said)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(data)))
             self.end_headers()

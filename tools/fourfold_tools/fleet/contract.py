@@ -143,8 +143,10 @@ def _of_claude(ran: Ran, found: dict[str, Any], now: float, pause_s: float) -> O
     cost, tokens = _number(found.get("total_cost_usd")), _tokens(found)
     spent = Outcome(state="failed", cost_usd=cost, tokens=tokens, minutes=ran.minutes)
     if found.get("is_error") or found.get("subtype") != "success":
-        why = f"{found.get('subtype') or 'error'}: {found.get('result') or found.get('errors') or ''}"
-        limited = _failed(ran, now, pause_s, why[:_MOST_SAID], str(found.get("result") or ""))
+        what = found.get("result") or found.get("errors") or ""
+        why = f"{found.get('terminal_reason') or found.get('subtype')}: {what}"
+        said = f"{found.get('api_error_status') or ''} {found.get('result') or ''}"
+        limited = _failed(ran, now, pause_s, why[:_MOST_SAID], said)
         return limited.model_copy(update={"cost_usd": cost, "tokens": tokens})
     try:
         answer = _Answer.model_validate(found.get("structured_output") or {})
