@@ -155,6 +155,7 @@ class Fleet(_Section):
     beat_s: float
     fence_s: float
     dead_s: float
+    return_s: float
     database_s: float
     takeovers: int
     task_minutes: float

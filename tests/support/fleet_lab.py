@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,10 +32,10 @@ course = json.loads(found[1]) if found else {"seconds": 0}
 if not found:  # a merge task of the planner
     names = re.search(r"Each of the tasks (.*?) worked", prompt)[1].split(", ")
     course["run"] = " && ".join(f"git merge -q --no-edit fourfold/{name}" for name in names)
-mark = f"{os.environ['FOURFOLD_TASK']} {os.environ['FOURFOLD_ATTEMPT']} {os.getpid()}"
+mark = f"{os.environ['FOURFOLD_TASK']} {os.environ['FOURFOLD_ATTEMPT']} {os.getpid()} {os.environ['FOURFOLD_PLAN']}"
 def note(what):
     log = os.open(os.path.join(os.path.dirname(__file__), "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.write(log, f"{what} {mark}\\n".encode())
+    os.write(log, f"{what} {mark} {time.time():.3f}\\n".encode())
     os.close(log)
 note("begin")
 time.sleep(course["seconds"])
@@ -165,7 +166,7 @@ class Lab:
         return file.stem
 
     def log(self) -> list[list[str]]:
-        """Lines of the agents: what, task, attempt, pid."""
+        """Lines of the agents: what, task, attempt, pid, plan, seconds of the epoch."""
         try:
             return [line.split() for line in (self.root / "log").read_text(encoding="utf-8").splitlines()]
         except FileNotFoundError:
@@ -176,14 +177,16 @@ class Lab:
 
 
 @contextmanager
-def workers(lab: Lab, count: int, *, far: bool = False, **env: str) -> Iterator[list[subprocess.Popen[str]]]:
+def workers(
+    lab: Lab, count: int, *, far: bool = False, inside: Sequence[str] = (), **env: str
+) -> Iterator[list[subprocess.Popen[str]]]:
     """So many `fourfold worker` processes; far: each on what looks like a machine of its own."""
-    apart = ["unshare", "--uts", "--map-root-user", "sh", "-c", 'hostname "$0" && exec "$@"'] if far else []
+    apart = [*inside, "unshare", "--uts", "--map-root-user", "sh", "-c", 'hostname "$0" && exec "$@"'] if far else []
     started: list[subprocess.Popen[str]] = []
     try:
-        for i in range(count):
-            state = str(lab.root / f"worker{i}")
-            name = [f"far{i}"] if far else []
+        for _ in range(count):
+            state = tempfile.mkdtemp(prefix="worker-", dir=lab.root)
+            name = [f"far{state.encode().hex()[-12:]}"] if far else []
             started.append(lab.start("worker", before=[*apart, *name], FOURFOLD_STATE_DIR=state, **env))
         for process in started:
             assert process.stderr is not None
@@ -215,6 +218,8 @@ def forty(lab: Lab, seed: int, least_s: float, most_s: float) -> list[dict[str, 
     unlucky = set(draw.sample(range(40), 4))
     for i in range(40):
         needs = [f"t{j}" for j in draw.sample(range(i), k=min(i, draw.choice((0, 0, 1, 2))))]
-        course = {"failures": 1 if i in unlucky else 0, "says": f"result {i}", "usd": 0.01}
-        tasks.append(lab.task(f"t{i}", round(draw.uniform(least_s, most_s), 3), needs=needs, **course))
+        seconds, failures = round(draw.uniform(least_s, most_s), 3), int(i in unlucky)
+        course = {"failures": failures, "says": f"result {i}", "usd": 0.01}
+        minutes = seconds * (1 + failures) / 60  # the plan knows how often each will have to run
+        tasks.append(lab.task(f"t{i}", seconds, minutes=minutes, needs=needs, **course))
     return tasks

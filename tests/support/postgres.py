@@ -73,6 +73,11 @@ class Postgres:
             assert self._process.poll() is None, "PostgreSQL ended"
             time.sleep(0.05)
 
+    def open_to(self, network: str) -> None:
+        """Let clients of a network in."""
+        with (self.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write(f"host all all {network} trust\n")
+
     def kill(self) -> None:
         """kill -9 of the server and of every process of it."""
         assert self._process is not None

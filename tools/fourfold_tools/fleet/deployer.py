@@ -19,7 +19,7 @@ from fourfold_tools.fleet.course import Course
 from fourfold_tools.fleet.home import Home
 from fourfold_tools.fleet.journal import Attempt, Journal, Pause
 from fourfold_tools.fleet.limits import Limits, Room, Spending, room
-from fourfold_tools.fleet.presence import Beats, Watcher, this_host, this_worker
+from fourfold_tools.fleet.presence import Beats, Watcher, is_here, this_host, this_worker
 from fourfold_tools.fleet.queue import holder_of
 from fourfold_tools.fleet.store import Store
 from fourfold_tools.fleet.travel import branch_of
@@ -82,6 +82,7 @@ class Deployer:
         self._step: Stepped | None = None
         self._elsewhere: tuple[str, ...] = ()
         self._stop = ""
+        self._awaited_until: dict[str, float] = {}
         self._index: dict[str, int] = {}
         self._tasks: dict[str, Task] = {}
         self._ranks: list[int] = []
@@ -121,14 +122,15 @@ class Deployer:
 
     async def _adopt(self) -> None:
         """Become the plan's deployer, and settle what an earlier one left half done."""
-        plan, progress = thaw(await Plans(self._runtime.database).get(self._plan))
+        stored = await Plans(self._runtime.database).get(self._plan)
+        plan, progress = thaw(stored)
         self._index = {name: v for v, name in enumerate(plan.graph.ids)}
         self._tasks = {task.id: task for task in plan.tasks}
         self._ranks = _priorities(plan)
         known = await self._db(self._journal.known, self._plan)
         running = {_key(self._plan, plan, progress, v): v for v in progress.of("running")}
         lost = [key for key in running if key not in known]
-        elsewhere = await self._db(self._journal.adopt, self._plan, this_worker(), lost)
+        elsewhere = await self._db(self._journal.adopt, self._plan, stored.created, this_worker(), lost)
         await self._prepare(plan, progress)
         for attempt in await self._db(self._journal.open, self._plan):
             if attempt.state == "cancelled" or (attempt.state == "unknown" and self._retry_unknown):
@@ -248,6 +250,8 @@ class Deployer:
     async def _take_over(self, attempt: Attempt) -> None:
         if attempt.body.once:
             await self._db(self._journal.end, attempt.key, attempt.epoch, "unknown")
+            if not is_here(attempt.worker):
+                self._awaited_until[attempt.key] = time.monotonic() + self._settings.return_s
         elif attempt.epoch > self._settings.takeovers:
             said = f"{attempt.epoch} workers died at it"
             await self._db(self._journal.give_up, attempt.key, attempt.epoch, Outcome(state="failed", summary=said))
@@ -266,6 +270,9 @@ class Deployer:
         assert self._step is not None
         if pause is not None or any(a.state in {"queued", "started", "done"} for a in attempts):
             return ""
+        now = time.monotonic()
+        if any(a.state == "unknown" and now < self._awaited_until.get(a.key, now) for a in attempts):
+            return ""  # its worker may only be cut off
         if space.why:
             return space.why
         if self._step.waiting and not self._step.progress.of("running"):

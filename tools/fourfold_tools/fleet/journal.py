@@ -8,12 +8,14 @@ from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
+from fourfold_tools.errors import Denied
 from fourfold_tools.fleet.contract import AgentTask, Outcome
 from fourfold_tools.fleet.queue import enqueue
 from fourfold_tools.fleet.store import Store
 
 AttemptState = Literal["queued", "started", "done", "cancelled", "unknown"]
 _EVERYONE = "everyone"
+_SAME_S = 0.001  # two clocks' readings of one moment, through two databases
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,26 @@ class Journal:
 
     # The deployer's side.
 
-    def adopt(self, plan: str, deployer: str, elsewhere: Sequence[str]) -> tuple[str, ...]:
-        """Make a deployer responsible for a plan; gives the attempts that were in flight before the fleet knew it."""
+    def adopt(self, plan: str, created: float, deployer: str, elsewhere: Sequence[str]) -> tuple[str, ...]:
+        """Make a deployer responsible for a plan; gives the attempts that were in flight before the fleet knew it.
+
+        created: when the plan was made; it tells two plans of one name in different stores apart.
+
+        Raises:
+            Denied: the database holds another plan of that name.
+        """
 
         def write(db: sa.Connection) -> tuple[str, ...]:
-            found = db.execute(_text("SELECT elsewhere FROM fourfold_plans WHERE plan=:plan"), {"plan": plan})
+            found = db.execute(
+                _text("SELECT elsewhere, created FROM fourfold_plans WHERE plan=:plan"), {"plan": plan}
+            )
             row = found.one_or_none()
-            values = {"plan": plan, "deployer": deployer, "now": time.time(), "elsewhere": json.dumps(elsewhere)}
+            values = {"plan": plan, "deployer": deployer, "created": created, "elsewhere": json.dumps(elsewhere)}
             if row is None:
-                db.execute(_text("INSERT INTO fourfold_plans VALUES(:plan, :deployer, :now, :elsewhere)"), values)
+                db.execute(_text("INSERT INTO fourfold_plans VALUES(:plan, :deployer, :created, :elsewhere)"), values)
                 return tuple(elsewhere)
+            if abs(float(row[1]) - created) > _SAME_S:
+                raise Denied(f"the fleet's database holds another plan named {plan}")
             db.execute(_text("UPDATE fourfold_plans SET deployer=:deployer WHERE plan=:plan"), values)
             return tuple(json.loads(row[0]))
 
@@ -142,7 +154,7 @@ class Journal:
             now = time.time()
             pause = _pause(db, now)
             if pause is not None:
-                self._requeue(db, key, epoch, "queued", pause.until - now)
+                self._requeue(db, key, epoch, "queued", 0.0)
                 return None
             values = {"key": key, "epoch": epoch, "worker": worker, "now": now}
             sql = (
@@ -180,28 +192,28 @@ class Journal:
 
         return self._store.run(write)
 
-    def pause(self, key: str, epoch: int, outcome: Outcome) -> None:
-        """An attempt met a rate limit: everyone pauses, and it goes back to the queue."""
+    def pause(self, outcome: Outcome) -> None:
+        """Somebody met a rate limit: everyone pauses."""
 
         def write(db: sa.Connection) -> None:
-            now = time.time()
-            until = outcome.until or now
-            values = {"name": _EVERYONE, "until": until, "reason": outcome.summary[:300]}
+            values = {"name": _EVERYONE, "until": outcome.until or 0.0, "reason": outcome.summary[:300]}
             sql = (
                 "INSERT INTO fourfold_pauses VALUES(:name, :until, :reason) ON CONFLICT (name) DO UPDATE "
                 "SET until=excluded.until, reason=excluded.reason WHERE excluded.until > fourfold_pauses.until"
             )
             db.execute(_text(sql), values)
-            self._requeue(db, key, epoch, "started", until - now, cost_usd=outcome.cost_usd)
 
         self._store.run(write)
 
     def paused(self) -> Pause | None:
         return self._store.run(lambda db: _pause(db, time.time()))
 
-    def release(self, key: str, epoch: int, was: AttemptState = "started") -> bool:
-        """Put an attempt back into the queue; False where it is not in that state any more."""
-        return self._store.run(lambda db: self._requeue(db, key, epoch, was, 0.0))
+    def release(self, key: str, epoch: int, was: AttemptState = "started", cost_usd: float | None = None) -> bool:
+        """Put an attempt back into the queue; False where it is not in that state any more.
+
+        cost_usd: what its agent has spent; None where nobody knows, then all that it was given counts as spent.
+        """
+        return self._store.run(lambda db: self._requeue(db, key, epoch, was, cost_usd))
 
     def end(self, key: str, epoch: int, state: AttemptState) -> None:
         """A started attempt ends without an outcome: it was cancelled, or nobody knows."""
@@ -227,18 +239,24 @@ class Journal:
         rows = self._store.run(lambda db: db.execute(sql, {"keys": list(keys)}).all(), 0.0)
         return [Watched(str(row[0]), int(row[1]), str(row[2]), bool(row[3])) for row in rows]
 
-    def _requeue(
-        self, db: sa.Connection, key: str, epoch: int, was: AttemptState, delay_s: float, cost_usd: float = 0.0
-    ) -> bool:
-        values = {"key": key, "epoch": epoch, "was": was, "cost": cost_usd}
+    def _requeue(self, db: sa.Connection, key: str, epoch: int, was: AttemptState, cost_usd: float | None) -> bool:
+        values = {"key": key, "epoch": epoch, "was": was}
+        found = "SELECT body, priority, started FROM fourfold_tasks WHERE key=:key AND epoch=:epoch AND state=:was"
+        row = db.execute(_text(found), values).one_or_none()
+        if row is None:
+            return False
+        begun = row[2] is not None
+        unknown_usd = AgentTask.model_validate_json(row[0]).cap_usd if begun else 0.0
         sql = (
             "UPDATE fourfold_tasks SET state='queued', worker='', started=NULL, cancel=0, epoch=epoch+1, "
             "cost_usd=cost_usd+:cost WHERE key=:key AND epoch=:epoch AND state=:was"
         )
-        if not db.execute(_text(sql), values).rowcount:
+        cost = unknown_usd if cost_usd is None else cost_usd
+        if not db.execute(_text(sql), {**values, "cost": cost}).rowcount:
             return False
-        row = db.execute(_text("SELECT priority FROM fourfold_tasks WHERE key=:key"), {"key": key}).one()
-        enqueue(self._store.engine, db, key, epoch + 1, int(row[0]), delay_s)
+        now = time.time()
+        pause = _pause(db, now)
+        enqueue(self._store.engine, db, key, epoch + 1, int(row[1]), pause.until - now if pause else 0.0)
         return True
 
 

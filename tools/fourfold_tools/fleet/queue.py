@@ -5,7 +5,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, EnqueueOptions
+from dbos import DBOS, DBOSClient, EnqueueOptions, error
+from sqlalchemy.exc import SQLAlchemyError
+
+from fourfold_tools.errors import Unsupported
 
 _APPLICATION = "fourfold"
 _QUEUE = "fourfold-agents"
@@ -52,18 +55,16 @@ class Listener:
 
     def prepare(self) -> None:
         """Make DBOS's tables, and take nothing from the queue."""
-        self._configure([])
-        DBOS.launch()
+        self._launch([])
 
     def listen(self, at_once: int, poll_s: float, carry: Callable[[str, int], None]) -> None:
         """Take attempts from the queue: `carry(key, epoch)` runs on a thread of DBOS for each."""
-        self._configure([_QUEUE])
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(key: str, epoch: int) -> None:  # pyright: ignore[reportUnusedFunction]  (the decorator keeps it)
             carry(key, epoch)
 
-        DBOS.launch()
+        self._launch([_QUEUE])
         DBOS.register_queue(
             _QUEUE, worker_concurrency=at_once, polling_interval_sec=poll_s, on_conflict="always_update"
         )
@@ -72,7 +73,8 @@ class Listener:
         """End DBOS's threads; what ran has ended before."""
         DBOS.destroy(destroy_registry=True)
 
-    def _configure(self, queues: list[str]) -> None:
+    def _launch(self, queues: list[str]) -> None:
+        """Raises Unsupported where DBOS cannot work with the database."""
         logging.getLogger("dbos").setLevel(logging.ERROR)
         DBOS(
             config={
@@ -85,3 +87,8 @@ class Listener:
             }
         )
         DBOS.listen_queues(queues)
+        try:
+            DBOS.launch()
+        except (SQLAlchemyError, error.DBOSException) as exc:
+            DBOS.destroy(destroy_registry=True)
+            raise Unsupported(f"DBOS cannot use the fleet's database: {str(exc).splitlines()[0][:300]}") from exc

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS fourfold_tasks(
 CREATE INDEX IF NOT EXISTS fourfold_tasks_plan ON fourfold_tasks(plan, taken);
 CREATE INDEX IF NOT EXISTS fourfold_tasks_worker ON fourfold_tasks(worker, state);
 CREATE TABLE IF NOT EXISTS fourfold_plans(
-    plan TEXT PRIMARY KEY, deployer TEXT NOT NULL, began DOUBLE PRECISION NOT NULL, elsewhere TEXT NOT NULL);
+    plan TEXT PRIMARY KEY, deployer TEXT NOT NULL, created DOUBLE PRECISION NOT NULL, elsewhere TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS fourfold_workers(
     name TEXT PRIMARY KEY, slots INTEGER NOT NULL, beat INTEGER NOT NULL, began DOUBLE PRECISION NOT NULL);
 CREATE TABLE IF NOT EXISTS fourfold_bundles(name TEXT PRIMARY KEY, plan TEXT NOT NULL, data BYTEA NOT NULL);
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS fourfold_pauses(
 """
 _LOCK = 7_043_501  # an advisory lock of ours: PostgreSQL does not serialize CREATE … IF NOT EXISTS by itself
 _AGAIN_S = 0.25
+_FIRST_S = 5.0  # for a database that is asked for the first time: a wrong address should be told soon
 # A cut link must not hold a connection for ever: seconds to connect, milliseconds for unacknowledged data.
 _POSTGRES = {
     "connect_timeout": 5,
@@ -69,7 +70,7 @@ class Store:
             for statement in _SCHEMA.split(";"):
                 db.execute(sa.text(statement))
 
-        self.run(make)
+        self.run(make, _FIRST_S)
 
     def run(self, work: Callable[[sa.Connection], T], patience_s: float | None = None) -> T:
         """One transaction, on the calling thread; while the database is gone it is tried again, so `work` must not

@@ -22,6 +22,7 @@ from fourfold_tools.fleet.store import Store
 
 T = TypeVar("T")
 _log = logging.getLogger("fourfold.fleet")
+_LEAVE_S = 5.0  # for the last words of a worker that leaves
 Reason = Literal["", "cancelled", "lost", "leaving"]
 
 
@@ -91,6 +92,7 @@ class Worker:
                 with anyio.CancelScope(shield=True):
                     for running in self._running.values():
                         self._stop(running, "leaving")
+                    tasks.start_soon(self._hurry)
                     await self._on_thread(listener.close)
                     await portal.stop()
                     await self._on_thread(self._beats.leave, self._name)
@@ -133,7 +135,11 @@ class Worker:
         key, epoch = task.key, running.epoch
         try:
             if outcome is not None and outcome.state == "paused":
-                await self._on_thread(self._journal.pause, key, epoch, outcome)
+                await self._on_thread(self._journal.pause, outcome)
+                if running.once and outcome.cost_usd > 0:  # it had begun: it has failed, whatever for
+                    outcome = outcome.model_copy(update={"state": "failed"})
+            if outcome is not None and outcome.state == "paused":
+                await self._on_thread(self._journal.release, key, epoch, "started", outcome.cost_usd)
             elif outcome is not None:
                 await self._on_thread(self._journal.finish, key, epoch, self._name, outcome)
             elif running.once:
@@ -183,6 +189,11 @@ class Worker:
                 for running in self._running.values():
                     if not running.once:
                         self._stop(running, "lost")
+
+    async def _hurry(self) -> None:
+        """Whoever leaves does not wait long for a database that is away."""
+        await anyio.sleep(self._settings.grace_s + _LEAVE_S)
+        self._store.closing.set()
 
     def _stop(self, running: _Running, reason: Reason) -> None:
         running.reason = running.reason or reason
