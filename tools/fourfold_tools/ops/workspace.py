@@ -91,6 +91,9 @@ class Workspace:
         try:
             return self._open_linux(path, absolute) if _LINUX else self._open_checked(path, absolute)
         except OSError as exc:
+            # What lies outside is not told from what does not exist there.
+            if exc.errno in {errno.ENOENT, errno.ENOTDIR} and not self.contains(real := real_path(absolute)):
+                raise self.denied(path, real) from exc
             raise _translate(exc, path, self.cwd) from exc
 
     def _open_linux(self, path: str, absolute: str) -> int:
