@@ -1,10 +1,20 @@
 """Words and numbers of an answer: seconds, bytes, token counts, section headers. Pure."""
 
+import re
+
 from fourfold_tools.answer.body import Body
 from fourfold_tools.context import tokens
 from fourfold_tools.context.tokens import Kind
 from fourfold_tools.model.output import ReadOutput
 from fourfold_tools.model.result import StepResult
+
+# What of a text begins like a line of the answer itself, behind whatever ends a line and what nobody sees; and what
+# stands in each of them.
+_OWN_LINES = re.compile(
+    r"(?:\A|(?<=[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]))"
+    r"(?=[ \t\u200b-\u200f\u2060\ufeff]*(?:── |📊 \[|📡 |run r-\w+ · |… [\d,]+ of [\d,]+ \w+ shown; all of ))"
+)
+_OWN_MARKS = ("── ", "📊 [", "📡 ", "run r-", " shown; all of ")
 
 _SHARES = {"bash": 0.5, "read": 0.75, "fetch": 0.85, "grep": 1.0, "glob": 1.0}
 
@@ -63,7 +73,8 @@ def header(result: StepResult) -> str:
         parts.append("effects: unknown")
     if result.note:
         parts.append(result.note)
-    return "── " + " · ".join(parts)
+    text = "── " + " · ".join(parts)
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def body_of(result: StepResult) -> Body:
@@ -71,14 +82,14 @@ def body_of(result: StepResult) -> Body:
     if result.same_as is not None:
         return Body.of(f"(same as {result.same_as})")
     if result.output is None:
-        return Body.of(result.message if result.code != "cancelled" or result.state != "skipped" else "")
+        return _foreign(result.message if result.code != "cancelled" or result.state != "skipped" else "")
     if result.code not in {None, "exit_status", "timed_out"}:
-        return Body.of(f"{result.message}\n{result.output.body()}")
+        return _foreign(f"{result.message}\n{result.output.body()}")
     out = result.output
     return (
         Body.numbered(out.text, out.line_count, out.start_line)
         if isinstance(out, ReadOutput) and out.has_numbers
-        else Body.of(out.body())
+        else _foreign(out.body())
     )
 
 
@@ -86,3 +97,8 @@ def bar(done: int, total: int, width: int = 24) -> str:
     """A bar of `width` characters, filled as far as `done` of `total`."""
     filled = width * done // total if total else width
     return "█" * filled + "░" * (width - filled)
+
+
+def _foreign(text: str) -> Body:
+    """A text of others, a `\\` before what could pass for a line of the answer: no page ends its own section."""
+    return Body.of(_OWN_LINES.sub(r"\\", text) if any(mark in text for mark in _OWN_MARKS) else text)
