@@ -87,6 +87,7 @@ class Bash(_Section):
 
 class Fetch(_Section):
     allow_private: bool
+    robots: bool
     timeout_s: float
     max_bytes: int
     max_image_bytes: int
@@ -221,6 +222,8 @@ _WIDENING_LISTS = {
     ("http", "hosts"),
     ("http", "origins"),
 }
+# Flags that close something when they are on.
+_CLOSING = {("fetch", "robots")}
 # Words of which each allows no more than the one before.
 _LADDERS = {("bash", "sandbox"): ("off", "prefer", "require")}
 
@@ -303,7 +306,8 @@ def _tighter(section: str, key: str, old: Any, new: Any) -> bool:
     if ladder := _LADDERS.get((section, key)):
         return new in ladder and (old not in ladder or ladder.index(new) >= ladder.index(old))
     if isinstance(old, bool):
-        return new is False or old is True
+        closed = (section, key) in _CLOSING
+        return new is closed or (isinstance(new, bool) and old is not closed)
     if isinstance(old, int | float) and isinstance(new, int | float) and not isinstance(new, bool):
         return new > 0 if old == 0 else 0 < new <= old
     if isinstance(old, list) and isinstance(new, list):

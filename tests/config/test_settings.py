@@ -25,6 +25,7 @@ WIDENING = {
     ("http", "hosts"),
     ("http", "origins"),
 }
+CLOSING = {("fetch", "robots")}
 LADDER = ("off", "prefer", "require")
 
 
@@ -123,7 +124,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 def allows_no_more(section: str, key: str, before: Any, after: Any) -> bool:
     """The law, key by key: numbers smaller (0 is automatic, so any number tightens it), flags off, lists by kind."""
     if isinstance(before, bool):
-        return before or not after
+        return bool(after or not before) if (section, key) in CLOSING else before or not after
     if isinstance(before, int | float):
         return bool(after > 0) if before == 0 else bool(0 < after <= before)
     if isinstance(before, str):

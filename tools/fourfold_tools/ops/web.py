@@ -10,6 +10,7 @@ import httpx2
 
 from fourfold_config.settings import Fetch
 from fourfold_tools.errors import Denied, NetworkFailure, Unsupported
+from fourfold_tools.ops.robots import MAX_BYTES, Robots
 from fourfold_tools.ops.transport import CheckedBackend, CheckedTransport, Resolve
 from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, shown
 
@@ -56,6 +57,7 @@ class Web:
             headers={"User-Agent": f"fourfold/{_version()}"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
+        self._robots = Robots(self._robots_txt, settings.cache_s) if settings.robots else None
         self._codings = {c.strip() for c in self._client.headers["accept-encoding"].split(",")} | {"identity", ""}
 
     async def aclose(self) -> None:
@@ -73,10 +75,26 @@ class Web:
             InvalidRequest, Denied, NetworkFailure, Unsupported: not a URL to ask for; an address or redirect that
                 is not followed; no answer; a content coding that nobody asked for.
         """
+        return await self._get(text, headers, limit, accept, self._robots)
+
+    async def _robots_txt(self, url: str) -> tuple[int, bytes]:
+        answer = await self._get(url, {}, lambda status, _: MAX_BYTES if status < 300 else 0, "*/*", None)
+        return answer.status, answer.body
+
+    async def _get(
+        self,
+        text: str,
+        headers: Mapping[str, str],
+        limit: Callable[[int, str], int],
+        accept: str,
+        robots: Robots | None,
+    ) -> Answer:
         url = page_url(text)
         seen = {url}
         # One hop per turn: ask, then either hand back the answer or go on to a URL that was not seen before.
         while True:
+            if robots is not None:
+                await robots.check(url)
             async with self._client.stream("GET", url, headers={"accept": accept, **headers}) as response:
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
                     return await self._read(response, limit)
