@@ -115,3 +115,30 @@ async def test_stamps_are_kept_by_call_and_bounded(tmp_path: Path) -> None:
         assert runtime.stamps["t399"] == Stamp("/x.jsonl", "a")
         assert runtime.stamps["t398"] == Stamp("/x.jsonl", None)
         assert "t0" not in runtime.stamps
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("touch b.txt", "allow"),
+        ("mkdir -p sub/deep && cp a.txt sub/deep/b.txt", "allow"),
+        ("cat a.txt && rm -rf sub", "allow"),
+        ("sed -i s/h/j/ a.txt", "allow"),
+        ("touch ../outside.txt", "ask"),
+        ("rm -rf .git", "ask"),
+        ("cp a.txt .claude/settings.json", "ask"),
+        ("echo x > b.txt", "ask"),
+        ("chmod +x a.txt", "ask"),
+        ("npm install", "ask"),
+        ("touch $NAME", "ask"),
+        ("rm -rf link-out/x", "ask"),
+    ],
+)
+async def test_where_edits_are_accepted_it_asks_no_more_than_the_client(
+    tmp_path: Path, command: str, expected: str
+) -> None:
+    async with runtime_in(tmp_path) as runtime:
+        (tmp_path / "project" / "link-out").symlink_to("..")
+        step = {"op": "bash", "command": command}
+        assert decision(runtime, [step], permission_mode="acceptEdits")["permissionDecision"] == expected
+        assert decision(runtime, [step])["permissionDecision"] == "ask"

@@ -540,3 +540,17 @@ def test_one_more_rule_never_turns_a_refusal_into_a_run(
     assert before or not after
     if kind == "allow":
         assert before == after
+
+
+def test_where_an_organisation_keeps_permissions_to_itself_only_its_allow_rules_count(lab: Lab) -> None:
+    lab.write("user", allow=["Bash(touch:*)"], deny=["Bash(rm:*)"])
+    assert lab.bash("touch a") == "allow"
+    text = '{"allowManagedPermissionRulesOnly": true, "permissions": {"allow": ["Bash(mkdir:*)"]}}'
+    lab.files["managed"].write_text(text, encoding="utf-8")
+    assert (lab.bash("touch a"), lab.bash("mkdir a"), lab.bash("rm a")) == ("none", "allow", "deny")
+
+
+def test_a_project_cannot_keep_permissions_to_itself(lab: Lab) -> None:
+    lab.write("user", allow=["Bash(touch:*)"])
+    lab.files["project"].write_text('{"allowManagedPermissionRulesOnly": true}', encoding="utf-8")
+    assert lab.bash("touch a") == "allow"

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fourfold_tools.context.usage import Stamp
-from fourfold_tools.model.request import AnyStep, BatchRequest, arguments_with_references
+from fourfold_tools.model.request import AnyStep, BashStep, BatchRequest, arguments_with_references
+from fourfold_tools.ops.permissions.edits import only_edits
 from fourfold_tools.runtime import Runtime
 
 _MOST_STAMPS = 256  # calls of one message and a few turns; a stamp is used once
@@ -54,7 +55,8 @@ def _asks(runtime: Runtime, request: HookRequest) -> list[str]:
     steps = _steps(request.tool_input)
     if steps is None:
         return []  # the call will be refused with its faults; nothing runs
-    return [f"{step.id or step.op}: {why}" for step in steps if (why := _why(runtime, step))]
+    edits = request.permission_mode == "acceptEdits"
+    return [f"{step.id or step.op}: {why}" for step in steps if (why := _why(runtime, step, edits=edits))]
 
 
 def _steps(text: str) -> list[AnyStep] | None:
@@ -66,17 +68,21 @@ def _steps(text: str) -> list[AnyStep] | None:
     return list(parsed.steps or [])
 
 
-def _why(runtime: Runtime, step: AnyStep) -> str | None:
-    """Why one step needs the user's word, None when it does not. What is denied fails by itself and needs none."""
+def _why(runtime: Runtime, step: AnyStep, *, edits: bool) -> str | None:
+    """Why one step needs the user's word, None when it does not. What is denied fails by itself and needs none.
+
+    edits: the user lets files of the workspace be changed.
+    """
     effects = runtime.effects_of(step)
     decision = runtime.permissions.check(step, effects).decision
     if decision in {"allow", "deny"}:
         return None
     if decision == "ask":
         return f"a rule asks before {_what(step)}"
-    if step.op == "bash":
+    if isinstance(step, BashStep):
         dynamic = bool(arguments_with_references(step))
-        return None if effects.read_only and not dynamic else _what(step)
+        harmless = effects.read_only or (edits and only_edits(step, effects, runtime.workspace))
+        return None if harmless and not dynamic else _what(step)
     return _what(step) if step.op == "fetch" else None
 
 

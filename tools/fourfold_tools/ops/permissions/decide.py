@@ -187,7 +187,10 @@ class Permissions:
             self._compiled("allow", sources),
         )
 
-    def _compiled(self, effect: Effect, sources: Iterable[Source]) -> tuple[HeldRule, ...]:
+    def _compiled(self, effect: Effect, sources: Sequence[Source]) -> tuple[HeldRule, ...]:
+        """The rules of one effect; refusals of everybody count, permissions only of those who may give them."""
+        if effect == "allow" and any(source.alone for source in sources):
+            sources = [source for source in sources if source.file.scope == "managed"]
         return tuple(
             HeldRule.compile(rule, effect, source.file, self._places)
             for source in sources

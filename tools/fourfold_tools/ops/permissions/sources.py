@@ -18,6 +18,8 @@ _MANAGED = {
     "linux": "/etc/claude-code",
 }
 # A settings file is a few kilobytes; the bound only keeps a link to something endless from being read.
+# What an organisation sets so that allow rules of others count for nothing.
+_MANAGED_ONLY = "allowManagedPermissionRulesOnly"
 _MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -119,6 +121,7 @@ class Source:
     directories: tuple[str, ...] = ()
     mode: str | None = None
     faults: tuple[str, ...] = ()
+    alone: bool = False  # an organisation's file that lets only such files allow anything
 
 
 def stamp(path: str) -> tuple[int, ...] | None:
@@ -152,7 +155,8 @@ def read_source(file: SettingsFile, before: Source | None = None) -> Source:
     permissions = cast("dict[str, Any]", content).get("permissions", {})
     if not isinstance(permissions, dict):
         return _faulty(known, f"permissions: expected an object, got {_kind(permissions)}")
-    return _source(file, cast("dict[str, Any]", permissions))
+    alone = file.scope == "managed" and cast("dict[str, Any]", content).get(_MANAGED_ONLY) is True
+    return replace(_source(file, cast("dict[str, Any]", permissions)), alone=alone)
 
 
 def _text(path: str) -> str:
