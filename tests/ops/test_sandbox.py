@@ -93,6 +93,21 @@ async def test_what_it_refused_is_said_with_what_it_allows(tmp_path: Path, means
     assert "sandbox" not in other.blocks[0]
 
 
+async def test_what_will_run_outside_of_the_sandbox_is_named_when_a_command_changes_it(
+    tmp_path: Path, means: str
+) -> None:
+    async with sandboxed(tmp_path) as runtime:
+        hook = {"op": "bash", "command": "mkdir -p .git/hooks && cd .git && echo x > hooks/pre-commit"}
+        settings = {"op": "bash", "command": "mkdir .claude && echo '{}' > .claude/settings.json; exit 3"}
+        other = {"op": "bash", "command": "echo x > a"}
+        reply = await run(runtime, hook, settings, other, format="text", max_parallel=1)
+    work = tmp_path / "work"
+    line = "[sandbox: changed while it ran, and run outside of it:"
+    assert f"{line} {work}/.git/hooks]" in reply.blocks[0]
+    assert f"{line} {work}/.claude/settings.json]" in reply.blocks[0]
+    assert reply.blocks[0].count(line) == 2
+
+
 async def test_a_closed_network_reaches_nobody_not_even_this_machine(tmp_path: Path, means: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

@@ -125,6 +125,7 @@ class BashOp:
     async def _execute(self, call: Call, launch: _Launch) -> Outcome:
         deadline = anyio.current_time() + call.timeout_s
         walled = Walled(launch.argv) if self._sandbox is None else await self._sandbox.around(launch.argv, launch.env)
+        before = {} if self._sandbox is None else self._sandbox.obeyed()
         child: Child | None = None
         with stdin_of(launch.stdin) as stdin, anyio.CancelScope(deadline=deadline):
             child = await self._spawner.start(
@@ -142,8 +143,11 @@ class BashOp:
                 raise
         if isinstance(end, Contention):
             return Outcome(replace(Failure.of(end), output=_output(capture, "", None)))
-        note = "" if self._sandbox is None or walled == Walled(launch.argv) else self._sandbox.note()
+        walls = None if walled == Walled(launch.argv) else self._sandbox
+        note = "" if walls is None else walls.note()
         result = _result(launch, end.code, capture, note) if in_time else _out_of_time(call, capture)
+        if walls is not None and (escapes := walls.escapes(before)):
+            result = _with_line(result, escapes)
         return Outcome(result, cpu_s=end.cpu_s, max_rss_bytes=end.max_rss_bytes)
 
     async def _watch(self, child: Child, capture: Capture, deadline: float) -> tuple[Exit | Contention, bool]:
@@ -200,6 +204,14 @@ def _result(launch: _Launch, code: int, capture: Capture, limits: str) -> BashOu
 def _out_of_time(call: Call, capture: Capture) -> Failure:
     first = f"Exit code {_TIMED_OUT}\nCommand timed out after {call.timeout_s:.4g}s"
     return Failure("timed_out", f"timed out after {call.timeout_s:.4g} s", _output(capture, first, _TIMED_OUT))
+
+
+def _with_line(result: BashOutput | Failure, line: str) -> BashOutput | Failure:
+    """The result with a line below what was printed."""
+    output = result if isinstance(result, BashOutput) else result.output
+    assert isinstance(output, BashOutput)
+    told = replace(output, merged=f"{output.merged.rstrip()}\n{line}")
+    return told if isinstance(result, BashOutput) else replace(result, output=told)
 
 
 def _output(capture: Capture, first: str, code: int | None) -> BashOutput:

@@ -14,6 +14,11 @@ from fourfold_tools.ops.process import Spawner
 
 # What commands write to that is no file of anybody: `> /dev/null`, terminals of their own, shared memory.
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm")
+# Places in a workspace whose contents other programs run or obey, outside of any sandbox.
+_OBEYED = (
+    *(".git/hooks", ".git/config", ".claude/settings.json", ".claude/settings.local.json", ".mcp.json"),
+    *(".fourfold.toml", ".vscode/tasks.json", ".vscode/settings.json"),
+)
 _TRIAL_S = 5.0  # for bubblewrap to start `true`; where it takes longer it is of no use
 
 
@@ -39,6 +44,7 @@ class Sandbox:
         self._spawner = spawner
         self._trial = anyio.Lock()
         self._wrapper: str | None = None
+        self._obeyed = [os.path.join(folder, name) for folder in folders for name in _OBEYED]
         home = env.get("HOME", "")
         named = (
             home + path[1:] if path == "~" or path.startswith("~/") else path for path in settings.sandbox_writes
@@ -67,6 +73,18 @@ class Sandbox:
     def note(self) -> str:
         """What a command could not do, for one that failed on it."""
         return f"[sandbox: writes only in {', '.join(self.writes)}{'' if self.network else '; no network'}]"
+
+    def obeyed(self) -> dict[str, tuple[int, ...]]:
+        """What changes when one of the places does whose contents run outside the sandbox; none where it is off."""
+        if self.wanted == "off":
+            return {}
+        return {path: stamp for path in self._obeyed if (stamp := _stamp(path))}
+
+    def escapes(self, before: Mapping[str, tuple[int, ...]]) -> str:
+        """A line that names those of these places that are not as they were, "" for none."""
+        now = self.obeyed()
+        changed = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
+        return f"[sandbox: changed while it ran, and run outside of it: {', '.join(changed)}]" if changed else ""
 
     def summary(self) -> str:
         """Which means there are, in one line; whether bubblewrap works is only seen when it is needed."""
@@ -113,6 +131,14 @@ class Sandbox:
         for path in self.writes:
             walls += ["--bind-try", path, path]
         return [*walls, "--unshare-ipc", *([] if self.network else ["--unshare-net"])]
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _devices() -> list[str]:
