@@ -10,6 +10,7 @@ import pytest
 from runtimes import opened
 
 from fourfold_tools.checkpoint import CheckpointRequest, checkpoint
+from fourfold_tools.errors import InvalidRequest
 from fourfold_tools.plan import PlanRequest, plan
 from hostile import DENIED, SECRET, Answered, Case, answer_all
 
@@ -188,21 +189,25 @@ def test_there_are_at_least_sixty_of_them_and_none_ran_a_command(answered: Answe
     assert not (answered.home / "work/pwned").exists()
 
 
-@pytest.mark.parametrize(
-    "output", ["link-dir/new", "../outside/new", "link-new"], ids=lambda o: f"{DC}#420: a plan writes {o}"
-)
-def test_an_output_that_leads_outside_is_flagged_and_never_counts_as_made(tmp_path: Path, output: str) -> None:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "work").mkdir()
-    os.symlink("../outside", tmp_path / "work/link-dir")
-    os.symlink("../outside/new", tmp_path / "work/link-new")
+OUTPUTS = ["link-dir/new", "../outside/new", "link-new", "/etc/new"]
 
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=[f"{DC}#420: a plan writes {output}" for output in OUTPUTS])
+def test_a_plan_cannot_name_an_output_that_leads_outside(planned: Path, output: str) -> None:
+    async def main() -> None:
+        async with opened(planned) as runtime:
+            with pytest.raises(InvalidRequest, match="inside the workspace"):
+                await plan(runtime, a_plan(output))
+
+    anyio.run(main)
+
+
+def test_an_output_that_leads_outside_by_the_time_it_is_made_never_counts_as_made(planned: Path) -> None:
     async def main() -> str:
-        async with opened(tmp_path) as runtime:
-            tasks = [{"id": "t", "title": "T", "prompt": "p", "writes": [output]}]
-            made = await plan(runtime, PlanRequest.model_validate({"goal": "g", "tasks": tasks}))
+        async with opened(planned) as runtime:
+            made = await plan(runtime, a_plan("later"))
             assert made.structured is not None
-            (tmp_path / "outside/new").write_text(SECRET)
+            os.symlink("../outside/secret", planned / "work/later")
             finished = [{"task": "t", "state": "ok", "summary": "done"}]
             request = {"plan": made.structured["plan"], "finished": finished}
             seen = await checkpoint(runtime, CheckpointRequest.model_validate(request))
@@ -211,3 +216,18 @@ def test_an_output_that_leads_outside_is_flagged_and_never_counts_as_made(tmp_pa
     told = anyio.run(main)
     assert "outside the workspace" in told
     assert SECRET not in told
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Path:
+    for folder in ("outside", "work"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "outside/secret").write_text(SECRET)
+    os.symlink("../outside", tmp_path / "work/link-dir")
+    os.symlink("../outside/new", tmp_path / "work/link-new")
+    return tmp_path
+
+
+def a_plan(output: str) -> PlanRequest:
+    tasks = [{"id": "t", "title": "T", "prompt": "p", "writes": [output]}]
+    return PlanRequest.model_validate({"goal": "g", "tasks": tasks})
