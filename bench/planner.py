@@ -1,36 +1,35 @@
 """The planner against what can be known: optimum schedules, lower bounds, cuts, inferred edges, collisions, time.
 
-    python bench/planner.py [--seeds 60] [--first-seed 7000]
+    python bench/planner.py [--seeds 60] [--first-seed 7000] [--instances DIR]
 
 prints Markdown tables and ends with 1 where a promise is broken. Every graph is made from its seed: known-optimum
 graphs fill p lanes without a gap (Kwok and Ahmad's way, so the optimum is the horizon), workflow graphs have the
-shapes of the published scientific workflows (a stage's durations are lognormal around its own mean).
+shapes of the published scientific workflows. `--instances DIR` measures published ones too.
 """
 
 import argparse
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from bisect import insort
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from statistics import mean
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from fourfold_tools.deployment.dependencies import dependency_graph
 from fourfold_tools.deployment.deployment import deploy
 from fourfold_tools.deployment.grouping import cut_edges, group_level
 from fourfold_tools.deployment.schedule import schedule
 from fourfold_tools.deployment.tasks import Task
-from fourfold_tools.graph import Edge, Graph
+from fourfold_tools.graph import Graph
 from fourfold_tools.model.effects import overlap
+from workflow_shapes import Pairs, Workflow, graph_of, published, workflows
 
 HORIZON = 100.0
 FANOUT = 4
-Pairs = list[tuple[int, int]]
-Shape = Callable[[random.Random, int], tuple[int, Pairs]]
-
-
-def graph_of(n: int, pairs: Pairs) -> Graph:
-    return Graph.build([f"t{i}" for i in range(n)], [Edge(a, b, "needs", "") for a, b in sorted(set(pairs))])
 
 
 def known_optimum(seed: int, lanes: int) -> tuple[Graph, list[float]]:
@@ -50,114 +49,6 @@ def known_optimum(seed: int, lanes: int) -> tuple[Graph, list[float]]:
     return graph_of(len(slots), pairs), [end - start for start, end in slots]
 
 
-def epigenomics(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """A fork into chains of four, a join, two more stages."""
-    k = max(1, (n - 4) // 4)
-    pairs: Pairs = []
-    for i in range(k):
-        chain = [1 + 4 * i + j for j in range(4)]
-        pairs += [(0, chain[0]), *pairwise(chain), (chain[3], 4 * k + 1)]
-    return 4 * k + 4, [*pairs, (4 * k + 1, 4 * k + 2), (4 * k + 2, 4 * k + 3)]
-
-
-def montage(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Projections, differences of two each, a fit, a model, one correction per image, a chain at the end."""
-    k = max(2, n // 5)
-    pairs: Pairs = []
-    for diff in range(k, 3 * k):
-        pairs += [(u, diff) for u in rng.sample(range(k), 2)] + [(diff, 3 * k)]
-    model, first = 3 * k + 1, 3 * k + 2
-    pairs.append((3 * k, model))
-    for i in range(k):
-        pairs += [(model, first + i), (i, first + i), (first + i, first + k)]
-    return first + k + 3, [*pairs, (first + k, first + k + 1), (first + k + 1, first + k + 2)]
-
-
-def cybershake(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Two sources, syntheses, a peak value of each, two collectors."""
-    k = max(1, (n - 4) // 2)
-    pairs: Pairs = []
-    for i in range(k):
-        pairs += [(rng.choice([0, 1]), 2 + i), (2 + i, 2 + k + i), (2 + i, 2 + 2 * k), (2 + k + i, 3 + 2 * k)]
-    return 2 * k + 4, pairs
-
-
-def ligo(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Blocks of template banks and inspirals with a thinning join between two rounds."""
-    pairs: Pairs = []
-    at = 0
-    while at + 16 < max(n, 18):
-        join, last = at + 8, at + 16
-        for i in range(4):
-            pairs += [(at + i, at + 4 + i), (at + 4 + i, join), (join, at + 9 + i)]
-        pairs += [(at + 9 + i, at + 13 + i % 3) for i in range(4)] + [(at + 13 + i, last) for i in range(3)]
-        at += 17
-    return at, pairs
-
-
-def genome(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Per chromosome: individuals, a merge, a sifting, overlaps and frequencies of both."""
-    pairs: Pairs = []
-    at = 0
-    for _ in range(max(1, n // 12)):
-        merge, sift = at + 6, at + 7
-        pairs += [(at + i, merge) for i in range(6)]
-        pairs += [(source, at + 8 + i) for i in range(4) for source in (merge, sift)]
-        at += 12
-    return at, pairs
-
-
-def chains(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Separate items, each through its own stages."""
-    pairs: Pairs = []
-    at = 0
-    while at < n:
-        length = min(n - at, rng.randint(2, 7))
-        pairs += pairwise(range(at, at + length))
-        at += length
-    return n, pairs
-
-
-def tree(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Each task asks for two more."""
-    return n, [((i - 1) // 2, i) for i in range(1, n)]
-
-
-def layered(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Layers of about the square root of n, one or two inputs each."""
-    width = max(2, int(n**0.5))
-    layers = [range(i, min(n, i + width)) for i in range(0, n, width)]
-    return n, [(u, v) for a, b in pairwise(layers) for v in b for u in rng.sample(a, min(len(a), rng.randint(1, 2)))]
-
-
-def seismology(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    """Everything into one."""
-    return n, [(i, n - 1) for i in range(n - 1)]
-
-
-def map_reduce(rng: random.Random, n: int) -> tuple[int, Pairs]:
-    return n, [(0, i) for i in range(1, n - 1)] + [(i, n - 1) for i in range(1, n - 1)]
-
-
-SHAPES: dict[str, Shape] = {
-    f.__name__: f
-    for f in (epigenomics, montage, cybershake, ligo, genome, chains, tree, layered, seismology, map_reduce)
-}
-
-
-def workflows(seeds: range) -> Iterator[tuple[str, Graph, list[float]]]:
-    for name, shape in SHAPES.items():
-        for seed in seeds:
-            rng = random.Random(f"{name}{seed}")
-            n, pairs = shape(rng, rng.choice([20, 40, 60, 100, 150, 200]))
-            graph = graph_of(n, pairs)
-            depth = [0] * n
-            for v in graph.order:
-                depth[v] = max((depth[p] + 1 for p in graph.preds[v]), default=0)
-            stage = {d: rng.lognormvariate(0, 1.0) for d in set(depth)}
-            yield name, graph, [stage[d] * rng.lognormvariate(0, 0.5) for d in depth]
-
-
 def random_graph(rng: random.Random) -> Graph:
     n, share = rng.randint(1, 60), rng.choice([0.02, 0.05, 0.1, 0.3])
     return graph_of(n, [(i, j) for j in range(n) for i in range(j) if rng.random() < share])
@@ -175,16 +66,55 @@ def makespans(seeds: range) -> bool:
             ratios.append(found.makespan_min / HORIZON)
         fine &= mean(ratios) <= allowed and max(ratios) <= 1.10
         print(f"| {lanes} lanes | {len(ratios)} | {mean(ratios):.4f} | {max(ratios):.4f} | {allowed} |")
-    print("\n| workflow shapes | graphs | mean / lower bound | most | mean allowed |\n|---|---|---|---|---|")
+    return fine & _workflow_makespans("shapes made from seeds", list(workflows(range(seeds.start, seeds.start + 10))))
+
+
+def _workflow_makespans(title: str, graphs: Sequence[Workflow]) -> bool:
+    """Mean over families of the mean in each, against the lower bound, and against one that is closer.
+
+    What is promised is the mean over the lower bound on 4 lanes.
+    """
+    print(f"\n| {title} | graphs | mean / lower bound | most | mean / closer bound | most | mean allowed |")
+    print("|---|---|---|---|---|---|---|")
+    fine = True
     for lanes, allowed in ((4, 1.13), (8, None)):  # the bound is far from tight on 8 lanes; nothing is promised there
-        ratios = []
-        for _, graph, minutes in workflows(range(seeds.start, seeds.start + 10)):
+        loose: dict[str, list[float]] = {}
+        close: dict[str, list[float]] = {}
+        for family, graph, minutes in graphs:
             found = schedule(graph, minutes, lanes)
             fine &= found.makespan_min <= found.upper_bound_min * (1 + 1e-9)
-            ratios.append(found.makespan_min / found.lower_bound_min)
-        fine &= allowed is None or mean(ratios) <= allowed
-        print(f"| {lanes} lanes | {len(ratios)} | {mean(ratios):.4f} | {max(ratios):.4f} | {allowed or '-'} |")
+            loose.setdefault(family, []).append(found.makespan_min / found.lower_bound_min)
+            close.setdefault(family, []).append(found.makespan_min / closer_bound(graph, minutes, lanes))
+        (loose_mean, loose_most), (close_mean, close_most) = map(_macro, (loose, close))
+        fine &= allowed is None or loose_mean <= allowed
+        figures = f"{loose_mean:.4f} | {loose_most:.4f} | {close_mean:.4f} | {close_most:.4f} | {allowed or '-'}"
+        print(f"| {lanes} lanes, {len(loose)} families | {len(graphs)} | {figures} |")
     return fine
+
+
+def _macro(by_family: dict[str, list[float]]) -> tuple[float, float]:
+    return mean(map(mean, by_family.values())), max(max(rows) for rows in by_family.values())
+
+
+def closer_bound(graph: Graph, minutes: Sequence[float], lanes: int) -> float:
+    """A lower bound of heads and tails: tasks that cannot start before h and have t to come take h + work / p + t.
+
+    For each h the tasks are taken by falling tail (Carlier 1982, for identical machines); T1/p and T_inf are cases of
+    it.
+    """
+    heads = [0.0] * len(minutes)
+    for v in graph.order:
+        heads[v] = max((heads[p] + minutes[p] for p in graph.preds[v]), default=0.0)
+    tails = [rank - minutes[v] for v, rank in enumerate(graph.upward_ranks(minutes))]
+    best = max(head + tail + own for head, tail, own in zip(heads, tails, minutes, strict=True))
+    by_tail: list[tuple[float, float]] = []
+    for v in sorted(range(len(minutes)), key=lambda v: -heads[v]):
+        insort(by_tail, (-tails[v], minutes[v]))
+        work = 0.0
+        for tail, own in by_tail:
+            work += own
+            best = max(best, heads[v] + work / lanes - tail)
+    return best
 
 
 def groups_of(graph: Graph) -> tuple[float | None, float]:
@@ -200,13 +130,16 @@ def groups_of(graph: Graph) -> tuple[float | None, float]:
 
 
 def grouping(seeds: range) -> bool:
-    print("\n| grouping | graphs | edges cut, mean | groups / ceil(n/4), mean | most |\n|---|---|---|---|---|")
     by_shape: dict[str, list[tuple[float | None, float]]] = {}
     for name, graph, _ in workflows(range(seeds.start, seeds.start + 10)):
         by_shape.setdefault(name, []).append(groups_of(graph))
-    shapes = dict(by_shape)
     rng = random.Random(seeds.start)
-    by_shape["random"] = [groups_of(random_graph(rng)) for _ in range(3_000)]
+    fine = _grouped("all made shapes", by_shape)
+    return _grouped("", {"random": [groups_of(random_graph(rng)) for _ in range(3_000)]}) and fine
+
+
+def _grouped(total: str, by_shape: dict[str, list[tuple[float | None, float]]]) -> bool:
+    print("\n| grouping | graphs | edges cut, mean | groups / ceil(n/4), mean | most |\n|---|---|---|---|---|")
     means: dict[str, float] = {}
     fine = True
     for name, rows in by_shape.items():
@@ -215,15 +148,17 @@ def grouping(seeds: range) -> bool:
         means[name] = mean(cuts)
         fine &= max(over) <= 1.1
         print(f"| {name} | {len(rows)} | {mean(cuts):.3f} | {mean(over):.3f} | {max(over):.3f} |")
-    overall = mean(means[name] for name in shapes)
-    print(f"| all workflow shapes | | {overall:.3f} (allowed 0.65) | | |")
+    if not total:
+        return fine
+    overall = mean(means.values())
+    print(f"| {total} | | {overall:.3f} (allowed 0.65) | | |")
     return fine and overall <= 0.65
 
 
-def inference(seeds: range) -> bool:
+def inference(graphs: Iterable[Workflow]) -> bool:
     """Edges are dropped and found again from files: each task writes one, and reads those of its predecessors."""
     edges = found = 0
-    for _, graph, _ in workflows(range(seeds.start, seeds.start + 3)):
+    for _, graph, _ in graphs:
         order = list(range(len(graph.ids)))
         random.Random(len(order)).shuffle(order)  # the caller lists tasks in any order
         tasks = [_file_task(graph, v) for v in order]
@@ -234,6 +169,16 @@ def inference(seeds: range) -> bool:
         found += len(want & have)
     print(f"\nInferred from files alone: {found} of {edges} data-carrying edges.")
     return found == edges
+
+
+def on_published(folder: Path) -> bool:
+    """The same promises on published workflows."""
+    graphs = list(published(folder, 200))
+    by_family: dict[str, list[tuple[float | None, float]]] = {}
+    for family, graph, _ in graphs:
+        by_family.setdefault(family, []).append(groups_of(graph))
+    made = _workflow_makespans("published workflows", graphs)
+    return all((made, _grouped("all published families", by_family), inference(graphs)))
 
 
 def _file_task(graph: Graph, v: int) -> Task:
@@ -272,7 +217,7 @@ def _below(path: str) -> str:
 
 
 def seconds() -> bool:
-    print("\n| tasks | seconds | allowed |\n|---|---|---|")
+    print("\n| tasks | seconds | of the processor | allowed |\n|---|---|---|---|")
     fine = True
     for n, allowed in ((200, 0.5), (2_000, 10.0)):
         rng = random.Random(n)
@@ -281,11 +226,11 @@ def seconds() -> bool:
             reads = tuple(f"/w/out/{j}.md" for j in rng.sample(range(i), min(i, 2)))
             own = (f"/w/out/{i}.md",)
             tasks.append(Task(f"t{i}", f"Task {i}", "", reads, own, reads, own, (), rng.uniform(1, 9)))
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         deploy("", tasks, max_agents=8, fanout=4, lanes=8, isolate=False, merge_minutes=5)
-        took = time.perf_counter() - start
+        took, cpu = time.perf_counter() - start, time.process_time() - start_cpu
         fine &= took <= allowed
-        print(f"| {n} | {took:.3f} | {allowed} |")
+        print(f"| {n} | {took:.3f} | {cpu:.3f} | {allowed} |")
     return fine
 
 
@@ -293,9 +238,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=60, help="known-optimum graphs per width (default 60)")
     parser.add_argument("--first-seed", type=int, default=7_000)
+    parser.add_argument("--instances", type=Path, help="a folder of WfCommons instances")
     args = parser.parse_args()
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    promises = (makespans(seeds), grouping(seeds), inference(seeds), collisions(2_000), seconds())
+    few = range(seeds.start, seeds.start + 3)
+    promises = [makespans(seeds), grouping(seeds), inference(workflows(few)), collisions(5_000), seconds()]
+    if args.instances:
+        promises.append(on_published(args.instances))
     return 0 if all(promises) else 1
 
 

@@ -51,6 +51,23 @@ def test_the_table_shows_rows_totals_and_what_was_skipped(folder: Path) -> None:
     assert lines[-1] == "broken lines skipped: 1"
 
 
+def test_of_many_conversations_the_table_shows_those_that_would_have_saved_most(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for k in range(25):
+        session = Recorded(tmp_path / f"c{k:02}.jsonl").say()
+        for turn in range(1 + k):
+            session.turn(read(f"r{turn}", f"/w/{turn}.py"))
+    assert audit_command.run_audit(tmp_path, as_json=False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:21]] == [f"c{k:02}" for k in range(24, 4, -1)]
+    # c01 to c04 save 1 + 2 + 3 + 4 of 2 + 3 + 4 + 5 turns; c00 has one turn; in all 25 * 26 / 2, and 25 fewer saved.
+    assert lines[21].split()[:4] == ["4", "more", "14", "10"]
+    assert lines[22].split() == ["1", "more,", "nothing", "to", "save", "1"]
+    assert lines[23].split()[:3] == ["total", "325", "300"]
+    assert lines[25].startswith("turns: replies with at least one tool call.")
+
+
 def test_a_folder_without_transcripts_is_a_bad_request(tmp_path: Path) -> None:
     done = fourfold(str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")

@@ -111,6 +111,15 @@ def test_a_message_sent_while_the_model_works_separates_too(session: Recorded, a
     assert counted(audit(session.path)) == (2, 0, [])
 
 
+def test_the_end_of_a_background_agent_separates_like_a_message(session: Recorded, audit: Auditor) -> None:
+    session.turn(read("a", "/w/a.py"))
+    note = "<task-notification>\n<summary>Agent finished</summary>\n<result>see b.py</result>\n</task-notification>"
+    session.say(note, origin={"kind": "task-notification"})
+    session.turn(read("b", "/w/b.py")).turn(read("c", "/w/c.py"))
+    # a | notification | [b c]: what comes behind may answer the agent's report. 3 turns, 1 saved.
+    assert counted(audit(session.path)) == (3, 1, [["b", "c"]])
+
+
 def test_what_the_client_adds_by_itself_is_no_message(session: Recorded, audit: Auditor) -> None:
     session.turn(read("a", "/w/a.py")).say("Caveat: local commands follow", isMeta=True)
     session.say("<system-reminder>b.py has changed</system-reminder>").turn(read("b", "/w/b.py"))

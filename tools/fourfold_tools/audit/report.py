@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fourfold_tools.audit.audited import Audited, Finding, total
 from fourfold_tools.audit.savings import Interval
 
-_MOST_GROUPS = 10  # of a table; the JSON form has them all
+_MOST_ROWS, _MOST_GROUPS = 20, 10  # of a table; the JSON form has them all
 _NAME_CHARS = 40
 
 _BASIS = {
@@ -73,15 +73,18 @@ class AuditReport:
         }
 
     def text(self) -> str:
-        """A row per conversation that has something to save, the totals, and the groups that would save most."""
+        """A row per conversation, those that would have saved most first, the totals, and the largest groups."""
         if not self.conversations:
             return "\n".join(["no turns: nothing to audit", *self._remarks()])
-        rows = [_HEAD, *(_row(a) for a in self.conversations if a.findings)]
-        without = sum(not a.findings for a in self.conversations)
+        saving = sorted((a for a in self.conversations if a.findings), key=lambda a: -a.turns_saved)
+        rows = [_HEAD, *map(_row, saving[:_MOST_ROWS])]
+        if rest := saving[_MOST_ROWS:]:
+            rows.append(_sum_row(f"{len(rest)} more", rest))
+        without = [a for a in self.conversations if not a.findings]
         if without:
-            rows.append((f"{without} more, nothing to save", "", "", "", ""))
-        rows.append(("total", str(self.turns), str(self.turns_saved), *_figures(self.seconds, self.tokens)))
-        return "\n".join([*_table(rows), *self._groups(), *self._remarks()])
+            rows.append((f"{len(without)} more, nothing to save", str(sum(a.turns for a in without)), "", "", ""))
+        rows.append(_sum_row("total", self.conversations))
+        return "\n".join([*_table(rows), "", *_LEGEND, *self._groups(), *self._remarks()])
 
     def _groups(self) -> list[str]:
         found = [(audited, finding) for audited in self.conversations for finding in audited.findings]
@@ -109,11 +112,21 @@ class AuditReport:
 
 
 _HEAD = ("conversation", "turns", "saved", "seconds saved", "tokens saved")
+_LEGEND = (
+    "turns: replies with at least one tool call. saved: turns that a batch in their place would have made needless.",
+    "seconds and tokens: from the transcript's own times and usage, as value (low to high); see docs/audit.md.",
+)
 
 
 def _row(audited: Audited) -> tuple[str, ...]:
     figures = _figures(audited.seconds, audited.tokens)
     return (_name(audited), str(audited.turns), str(audited.turns_saved), *figures)
+
+
+def _sum_row(name: str, rows: Sequence[Audited]) -> tuple[str, ...]:
+    seconds, tokens = total(a.seconds for a in rows), total(a.tokens for a in rows)
+    turns, saved = sum(a.turns for a in rows), sum(a.turns_saved for a in rows)
+    return (name, str(turns), str(saved), *_figures(seconds, tokens))
 
 
 def _figures(seconds: Interval, tokens: Interval) -> tuple[str, str]:
