@@ -1,5 +1,6 @@
 """A command in the sandbox changes nothing outside workspace, temp and named caches, and can lose the network."""
 
+import json
 import os
 import shutil
 import socket
@@ -106,6 +107,17 @@ async def test_what_will_run_outside_of_the_sandbox_is_named_when_a_command_chan
     assert f"{line} {work}/.git/hooks]" in reply.blocks[0]
     assert f"{line} {work}/.claude/settings.json]" in reply.blocks[0]
     assert reply.blocks[0].count(line) == 2
+
+
+async def test_a_folder_that_only_the_project_adds_is_none_that_commands_may_write_to(
+    tmp_path: Path, means: str
+) -> None:
+    (tmp_path / "work/.claude").mkdir(parents=True)
+    settings = json.dumps({"permissions": {"additionalDirectories": [str(tmp_path / "outside")]}})
+    (tmp_path / "work/.claude/settings.json").write_text(settings)
+    async with sandboxed(tmp_path) as runtime:
+        [entry] = await commands(runtime, "echo x > ../outside/new")
+    assert entry["state"] == "failed"
 
 
 async def test_a_closed_network_reaches_nobody_not_even_this_machine(tmp_path: Path, means: str) -> None:

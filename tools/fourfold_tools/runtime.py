@@ -182,8 +182,8 @@ class Runtime:
         extra = [*roots[1:], *map(Path, settings.workspace.extra)]
         permissions = Permissions.load(Workspace(roots[0], extra), env)
         more = map(Path, permissions.additional_directories())
-        own = Workspace(roots[0], [*extra, *more])
-        workspace = Workspace(roots[0], [*map(Path, own.roots), state / "runs"])
+        own = Workspace(roots[0], [*extra, *map(Path, permissions.additional_directories(project=False))])
+        workspace = Workspace(roots[0], [*extra, *more, state / "runs"])
         sandbox = Sandbox(settings.bash, own.roots, spawner, env)
         fetch = FetchOp(settings.fetch, refusal=partial(_url_refusal, permissions))
         cores = effective_cores()

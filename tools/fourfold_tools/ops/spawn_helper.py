@@ -284,7 +284,7 @@ class Helper:
         """Run a program in a session of its own, nothing of ours in it; gives errno and what was at fault."""
         try:
             os.chdir(folder)
-            if os.getcwdb() != folder:  # another folder has taken its place since it was looked up
+            if _PROC and os.getcwdb() != folder:  # another folder has taken its place since it was looked up
                 return errno.ESTALE, FOLDER
         except OSError as exc:
             return _errno(exc), FOLDER
@@ -444,6 +444,8 @@ def _attempt(work: Callable[[], int]) -> int | OSError | ValueError:
         return work()
     except (OSError, ValueError) as exc:
         return exc
+    except AttributeError:  # a C library without a function that is needed; a thread that dies would be waited for
+        return OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
 def _errno(error: object) -> int:

@@ -114,10 +114,14 @@ class Permissions:
         rules = f"{count} in {', '.join(files)}" if files else "no rules"
         return f"{rules}; mode {self.default_mode}" if self.default_mode else rules
 
-    def additional_directories(self) -> tuple[str, ...]:
-        """The absolute folders that the files add to the workspace; relative ones start at the project."""
+    def additional_directories(self, *, project: bool = True) -> tuple[str, ...]:
+        """The absolute folders that the files add to the workspace; relative ones start at the project.
+
+        project: also those that files in the project name, which a command in it can write.
+        """
         places = self._places
-        named = [name for source in self._now().sources for name in source.directories]
+        sources = [s for s in self._now().sources if project or s.file.scope in {"managed", "user"}]
+        named = [name for source in sources for name in source.directories]
         homed = [places.home + name[1:] if name == "~" or name.startswith("~/") else name for name in named]
         return tuple(dict.fromkeys(os.path.normpath(os.path.join(places.project, name)) for name in homed))
 
