@@ -48,7 +48,11 @@ def main() -> int:
         ("test", "run the tests (arguments go to pytest)", _test),
         ("check", "format, lint, types, import layers, tests", _check),
         ("fix", "format and mend what the linter can", _fix),
-        ("node", "install Claude Code and the MCP Inspector from npm for the tests that drive them", _node),
+        (
+            "node",
+            "install from npm what the tests drive: Claude Code, the MCP Inspector, the conformance suite",
+            _node,
+        ),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=run)
