@@ -189,6 +189,11 @@ class Http(_Section):
     close_s: int
 
 
+class Log(_Section):
+    level: Literal["debug", "info", "warning", "error"]
+    json_lines: bool
+
+
 class Settings(_Section):
     """Every key of `defaults.toml`; the file is the one place where values, units and reasons stand."""
 
@@ -207,6 +212,7 @@ class Settings(_Section):
     fleet: Fleet
     workspace: WorkspaceSettings
     http: Http
+    log: Log
 
 
 # Keys that a project file may change only towards less. Numbers: smaller is tighter. All other keys of the

@@ -17,10 +17,10 @@ def in_loop(work: Callable[[], Awaitable[int]]) -> int:
     import anyio
 
     from fourfold_config.settings import SettingsError
-    from fourfold_server.serving import log_to_stderr
+    from fourfold_server.log_form import log_as_the_environment_says
     from fourfold_tools.errors import FourfoldError, InvalidRequest
 
-    log_to_stderr()
+    log_as_the_environment_says()
     try:
         return anyio.run(_plain(work))
     except InvalidRequest as exc:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 from mcp.server.context import ServerRequestContext
 
+from fourfold_server.log_form import log_to_stderr
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.prune import prune
 
@@ -38,6 +39,7 @@ class House:
 
     async def _open(self, roots: list[Path]) -> Runtime:
         runtime = await self._stack.enter_async_context(Runtime.open(roots, shared=self.shared))
+        log_to_stderr(runtime.settings.log)
         kept = runtime.settings.store
         await prune(runtime.database, runtime.state / "runs", kept.max_age_days, kept.max_bytes)
         return runtime

@@ -1,28 +1,18 @@
 """Serving: the process around the server. Imports without garbage collection, logs to stderr, limits lifted."""
 
 import gc
-import logging
-import os
 import sys
 from typing import TYPE_CHECKING
+
+from fourfold_server.log_form import log_as_the_environment_says
 
 if TYPE_CHECKING:
     from fourfold_server.http.address import Address
 
 
-def log_to_stderr() -> None:
-    """Log to stderr, which is never the wire; `FOURFOLD_LOG` names the level (default WARNING)."""
-    level = os.environ.get("FOURFOLD_LOG", "WARNING").upper()
-    logging.basicConfig(
-        level=level if level in logging.getLevelNamesMapping() else "WARNING",
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-
-
 def serve(address: "Address | None" = None) -> int:
     """Serve one client on the standard streams until it leaves, or several at an address until a signal comes."""
-    log_to_stderr()
+    log_as_the_environment_says()
     gc.disable()  # building the protocol's types makes no garbage; collecting meanwhile costs a tenth of the start
     import anyio
 

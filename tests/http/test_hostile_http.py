@@ -24,7 +24,7 @@ BOUNDS = {
 @pytest.fixture(scope="module")
 def tight(place: Place) -> Generator[HttpServer, None, None]:
     """A server with small bounds; it still serves, and has said no word of a fault, when all tests have ended."""
-    with http_server(place, **BOUNDS, FOURFOLD_LOG="INFO") as running:
+    with http_server(place, **BOUNDS, FOURFOLD_LOG__LEVEL="debug") as running:
         yield running
         serves(running)
         assert running.end() == 0

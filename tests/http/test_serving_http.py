@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ from mcp_client import ERAS, LEGACY, MODERN, Place, resource, texts
 from processes import carrying, descendants, linux, wait_for, wait_gone
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def logged(place: Place) -> Generator[HttpServer, None, None]:
+    with http_server(place, FOURFOLD_LOG__LEVEL="info", FOURFOLD_LOG__JSON_LINES="true") as running:
+        assert all(json.loads(line)["logger"] == "fourfold.http" for line in running.said)
+        yield running
+
 
 SLEEPERS = {
     "plain": 'touch "$1"; exec sleep 1000',
@@ -198,3 +207,30 @@ async def test_a_killed_server_leaves_no_command_behind(tmp_path: Path) -> None:
         server.process.kill()
         wait_gone(started)
         wait_for(lambda: carrying(place.mark) == [], "the end of every command")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_the_log_of_a_server_is_json_lines_with_run_and_step_ids_where_settings_say_so(
+    logged: HttpServer, era: str
+) -> None:
+    logged.said.clear()
+    assert logged.ask(authorization="").status == 401
+    async with logged.client(era) as client:
+        result = await client.call_tool("batch", {"steps": [{"id": "one", "op": "bash", "command": "exit 3"}]})
+        refused = await client.call_tool("batch", {"steps": []})
+        assert refused.is_error
+    run = texts(result)[0].split()[1]
+    wait_for(lambda: any(f"run {run} done" in line for line in logged.said), "the end of the run in the log")
+    lines = [json.loads(line) for line in logged.said]
+    [step] = [line for line in lines if line.get("step")]
+    assert (step["run"], step["step"], step["op"], step["state"], step["code"]) == (
+        run,
+        "one",
+        "bash",
+        "failed",
+        "exit_status",
+    )
+    assert [line["message"] for line in lines if line["logger"] == "fourfold.http"] == [
+        "refused 401 to 127.0.0.1: the header Authorization: Bearer TOKEN is required"
+    ]
+    assert {line["logger"] for line in lines} == {"fourfold.http", "fourfold.run"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from fourfold_tools import telemetry
 from fourfold_tools.answer.decisions import pressure_signals, trouble_signals
 from fourfold_tools.answer.files import write_files
 from fourfold_tools.answer.report import Delivered, RunReport
@@ -18,7 +19,7 @@ from fourfold_tools.caller import Caller, Reply, Report
 from fourfold_tools.context.signals import Signal
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.engine.scheduler import Scheduler
-from fourfold_tools.engine.work import Work
+from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.handoffs.write import HandoffUnwritten, new_id, write_handoff
 from fourfold_tools.hook import approved_steps
 from fourfold_tools.mathver.report import MathVer
@@ -80,7 +81,9 @@ class Execution:
             if not self._usage.allow(1).new_work and not self._request.force:
                 return await self._refuse()
         journal = self._rest.journal or await self._begin()
-        scheduler = self._scheduler(journal)
+        told = telemetry.began(journal, journal.run, len(self._prepared.steps))
+        ending: telemetry.Ending = "broken"
+        scheduler = self._scheduler(journal, told)
         progress = Progress(len(self._prepared.steps), report)
 
         def changed(run: Scheduler) -> None:
@@ -101,13 +104,18 @@ class Execution:
                 if self._usage.conversation is not None:
                     await journal.belongs_to(self._usage.conversation.key)
                 tasks.cancel_scope.cancel()
-            return await self._answer(journal, scheduler)
+            reply = await self._answer(journal, scheduler)
+            ending = "done"
+            return reply
         except anyio.get_cancelled_exc_class():
+            ending = "cancelled"
             with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):
                 finished = self._report(journal, scheduler, self._unverified(scheduler))
                 await journal.close("cancelled", self._stored(finished, 0))
             raise
         finally:
+            results = scheduler.ledger.ordered()
+            telemetry.ended(journal.run, ending, results, scheduler.now_s(), scheduler.wall_s())
             del self._runtime.active[journal.run]
             self._runtime.live.runs_ended()
 
@@ -171,7 +179,7 @@ class Execution:
             return f"handoff {name} is not written: {exc}"
         return None
 
-    def _scheduler(self, journal: RunJournal) -> Scheduler:
+    def _scheduler(self, journal: RunJournal, told: Journal) -> Scheduler:
         runtime, settings = self._runtime, self._runtime.settings
         work = Work(
             steps=self._prepared.steps,
@@ -195,7 +203,7 @@ class Execution:
             done=self._rest.done,
         )
         return Scheduler(
-            work, limiter=runtime.limiter, locks=runtime.locks, budget=runtime.retry_budget, journal=journal
+            work, limiter=runtime.limiter, locks=runtime.locks, budget=runtime.retry_budget, journal=told
         )
 
     async def _answer(self, journal: RunJournal, scheduler: Scheduler) -> Reply:

@@ -1,5 +1,6 @@
 """Serving over HTTP: binds, says how to register, and serves until a signal comes."""
 
+import logging
 import os
 import shlex
 import signal
@@ -20,8 +21,10 @@ from fourfold_server.http.address import Address, listen
 from fourfold_server.http.connection import bounded
 from fourfold_server.http.gate import Gate
 from fourfold_server.http.token import Token, settled_token
+from fourfold_server.log_form import log_to_stderr
 from fourfold_tools.runtime import user_settings_file
 
+_log = logging.getLogger("fourfold.http")
 _TOKEN_VARIABLE = "FOURFOLD_HTTP__TOKEN"
 
 
@@ -31,7 +34,9 @@ async def serve_http(address: Address) -> int:
     Raises:
         BadAddress, SettingsError: it cannot listen there, or a setting cannot be used.
     """
-    settings = load_settings(project=Path.cwd(), user_file=user_settings_file(os.environ)).http
+    told = load_settings(project=Path.cwd(), user_file=user_settings_file(os.environ))
+    settings = told.http
+    log_to_stderr(told.log)
     token, made = settled_token(settings.token)
     listening, address = listen(address, settings.max_connections)
     names = address.names(settings.hosts)
@@ -47,7 +52,7 @@ async def serve_http(address: Address) -> int:
         body_s=settings.body_s,
     )
     server = _Server(_config(gate, settings))
-    _announce(address, token if made else None)
+    _announce(address, token if made else None, as_log=told.log.json_lines)
     ended_by: list[signal.Signals] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_signal, server, gate, ended_by)
@@ -99,7 +104,7 @@ async def _end_on_signal(server: uvicorn.Server, gate: Gate, ended_by: list[sign
             gate.close()
 
 
-def _announce(address: Address, made_token: str | None) -> None:
+def _announce(address: Address, made_token: str | None, *, as_log: bool) -> None:
     """Say on stderr where it listens and how Claude Code finds it; a token is shown only where it was made here."""
     lines = [f"fourfold: listening on {address.url}"]
     if not address.loopback:
@@ -111,4 +116,8 @@ def _announce(address: Address, made_token: str | None) -> None:
         ]
     lines.append("fourfold: to register it, where that variable is set:")
     lines.append(f"    {shlex.join(http_registration(address.url))}")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    for line in lines:
+        if as_log:  # whoever reads it as JSON reads nothing else
+            _log.warning("%s", line.removeprefix("fourfold: ").strip())
+        else:
+            print(line, file=sys.stderr, flush=True)
