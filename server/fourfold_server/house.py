@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import anyio
 from mcp.server.context import ServerRequestContext
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from fourfold_server.log_form import log_to_stderr
 from fourfold_tools.runtime import Runtime
@@ -53,7 +54,9 @@ Ctx = ServerRequestContext[House, Any]
 
 def _client(ctx: Ctx) -> str:
     """The name of a client's session, where the protocol has sessions; "" where calls have nothing in common."""
-    session: str = ctx.request.headers.get("mcp-session-id", "") if ctx.request is not None else ""
+    if ctx.request is None or ctx.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
+        return ""  # a session that nobody opened would be a name of the client's own choice
+    session: str = ctx.request.headers.get("mcp-session-id", "")
     return f"session-{hashlib.sha256(session.encode()).hexdigest()[:16]}" if session else ""
 
 

@@ -4,21 +4,20 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
-from fourfold_server.log_form import log_as_the_environment_says
-
 if TYPE_CHECKING:
     from fourfold_server.http.address import Address
 
 
 def serve(address: "Address | None" = None) -> int:
     """Serve one client on the standard streams until it leaves, or several at an address until a signal comes."""
-    log_as_the_environment_says()
     gc.disable()  # building the protocol's types makes no garbage; collecting meanwhile costs a tenth of the start
     import anyio
 
     from fourfold_server.app import serve_stdio
+    from fourfold_server.log_form import log_as_the_environment_says
     from fourfold_tools.runtime import raise_descriptor_limit
 
+    log_as_the_environment_says()
     gc.enable()
     gc.freeze()
     sys.setswitchinterval(0.0005)  # worker threads hand the interpreter back soon (measured: loop lag 36 -> 9 ms)

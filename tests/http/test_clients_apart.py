@@ -104,6 +104,18 @@ async def test_a_client_that_cannot_be_told_from_others_gets_no_ones_runs_in_its
     assert (written["runs"], written["plans"], written["goal"]) == ([], [], "")
 
 
+async def test_a_client_cannot_take_another_sessions_name_where_there_are_no_sessions(server: HttpServer) -> None:
+    async with server.client(LEGACY) as first:
+        await called(first, "inspect", LOOK)
+        with server.connection() as raw:
+            more = f"\r\nmcp-session-id: {raw.session()}\r\nconnection: close\r\n\r\n".encode()
+            raw.write(raw.call(MODERN, "handoff", {"action": "write"}).replace(b"\r\n\r\n", more, 1))
+            answer = raw.answer()
+    assert answer.status == 200
+    assert '"runs":[]' in answer.body.replace(" ", "")
+    assert '"conversation":"call-' in answer.body.replace(" ", "")
+
+
 async def test_two_sessions_do_not_launch_tasks_that_write_the_same_file(server: HttpServer) -> None:
     def plan(task: str) -> dict[str, Any]:
         return {"goal": task, "tasks": [{"id": task, "title": "Write it", "writes": ["out.md"], "minutes": 5}]}

@@ -305,6 +305,15 @@ async def test_a_flood_of_strangers_does_not_keep_a_good_client_out(server: Http
         raw.link.close()
 
 
+def test_a_client_that_wants_to_go_on_with_a_stream_gets_a_new_one(tight: HttpServer) -> None:
+    with tight.connection() as raw:
+        session = raw.session()
+        raw.write(raw.request(method="GET", content_type="", mcp_session_id=session, last_event_id="7"))
+        assert raw.link.recv(65536).startswith(b"HTTP/1.1 200")
+        assert tight.ask(method="DELETE", mcp_session_id=session).status == 200
+        assert raw.ended()
+
+
 def test_a_made_token_is_shown_once_and_a_given_one_never(place: Place) -> None:
     with http_server(place, token=None) as server:
         [line] = [line for line in server.said if "export FOURFOLD_HTTP__TOKEN=" in line]

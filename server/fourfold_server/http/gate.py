@@ -8,7 +8,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fourfold_server.departure import DEPARTED
-from fourfold_server.http.access import Access, Refusal
+from fourfold_server.http.access import Access, Headers, Refusal
 
 _log = logging.getLogger("fourfold.http")
 _LAST_WORD_S = 1.0  # for the end of a response that the server's own end cuts short
@@ -66,7 +66,8 @@ class Gate:
     async def _pass_on(self, scope: Scope, exchange: "_Exchange") -> None:
         with self._flight() as flight:
             try:
-                await self._app({**scope, DEPARTED: exchange.departed}, exchange.receive, exchange.send)
+                told = {**scope, "headers": _kept(scope["headers"]), DEPARTED: exchange.departed}
+                await self._app(told, exchange.receive, exchange.send)
             finally:
                 exchange.departed.set()
         if flight.cancelled_caught:
@@ -116,6 +117,11 @@ class _Exchange:
             await _refuse(self._send, _LEAVING)
         elif not self._complete:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _kept(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """All but the wish to go on with a stream: none is kept here, and the SDK then gives no answer at all."""
+    return [(name, value) for name, value in headers if name != b"last-event-id"]
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
