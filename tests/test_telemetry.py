@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
-from runtimes import opened, run
+from runtimes import opened, resume, run
 
 from fourfold_server.log_form import JsonLines
 from fourfold_tools.batch import batch
@@ -117,6 +117,31 @@ async def test_a_cancelled_run_is_a_span_all_the_same(tmp_path: Path, spans: InM
     found = by_step(spans)
     assert facts(found["run"])["state"] == "cancelled"
     assert facts(found["long"])["state"] == "cancelled"
+
+
+async def test_only_what_ran_now_is_a_span(tmp_path: Path, spans: InMemorySpanExporter) -> None:
+    """Not what an identical step did already, nor what a resumed run had behind it, on another clock."""
+    twins = [{"id": "one", "op": "glob", "pattern": "*"}, {"id": "two", "op": "glob", "pattern": "*"}]
+    async with opened(tmp_path) as runtime:
+        await run(runtime, *twins)
+        assert set(by_step(spans)) == {"run", "one"}
+        work = tmp_path / "work"
+        steps = [
+            {"id": "first", "op": "read", "path": "begun"},
+            {"id": "long", "op": "bash", "command": "touch waits; until [ -e go ]; do sleep 0.01; done"},
+            {"id": "last", "op": "glob", "pattern": "go", "needs": ["long"]},
+        ]
+        (work / "begun").touch()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(batch, runtime, BatchRequest.model_validate({"steps": steps})))
+            with anyio.fail_after(20):
+                while not (work / "waits").exists():
+                    await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+        [broken] = await runtime.runs.recent(1)
+        spans.clear()
+        await resume(runtime, broken.id)
+    assert set(by_step(spans)) == {"run"}, "the step that was cut off may not run twice, the last one needs it"
 
 
 async def test_a_span_that_is_not_sampled_costs_no_spans_of_its_steps(

@@ -1,30 +1,55 @@
 """The official conformance suite against `serve --http`: each scenario of two revisions passes, or does not apply."""
 
+import base64
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
+from conformance_proxy import conformance_proxy
 from http_server import HttpServer
-from mcp_client import LEGACY
+from mcp_client import LEGACY, Place, texts
 from scripted_claude import node_program
-from token_proxy import token_proxy
 
 pytestmark = pytest.mark.node
 
-# What the suite asks of its own reference server by name. Such a call is refused here as unknown, so that even where
-# the suite is content with that, its content is: nothing was tested.
-_FIXTURES = (
-    "tools-call-simple-text tools-call-image tools-call-audio tools-call-embedded-resource tools-call-mixed-content "
-    "tools-call-error tools-call-with-progress resources-read-text resources-read-binary resources-templates-read "
-    "prompts-get-simple prompts-get-with-args prompts-get-embedded-resource prompts-get-with-image "
-    "json-schema-2020-12"
-)
+# The suite asks its own reference server's tools, prompts and resources by name. Where fourfold has the like, the
+# proxy exchanges the name, and the suite judges a real answer. A name that stays is refused as unknown, and what the
+# suite says of that says nothing: such a scenario does not apply, even where it passes.
+_TOOLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "test_simple_text": ("inspect", {"steps": [{"op": "read", "path": "docs/guide.md"}]}),
+    "test_image_content": ("inspect", {"steps": [{"op": "read", "path": "dot.png"}]}),
+    "test_error_handling": ("inspect", {"steps": [{"op": "bash"}]}),
+    "test_tool_with_progress": (
+        "batch",
+        {"steps": [{"op": "bash", "command": "sleep 0.15", "needs": [f"s{i}"] if i else []} for i in range(4)]},
+    ),
+}
+_PROMPTS = {
+    "test_simple_prompt": ("survey", {}),
+    "test_prompt_with_arguments": ("analyse", {"path": "testValue1", "focus": "testValue2"}),
+}
+_LIKE_OURS = {
+    "tools-call-simple-text",
+    "tools-call-image",
+    "tools-call-error",
+    "tools-call-with-progress",
+    "resources-read-text",
+    "resources-templates-read",
+    "prompts-get-simple",
+    "prompts-get-with-args",
+}
+_DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 _DO_NOT_APPLY = {
-    "calls tools, prompts or resources of the suite's reference server": _FIXTURES,
+    "no answer here holds audio or whole resources, no resource is binary, no prompt holds more than text": (
+        "tools-call-audio tools-call-embedded-resource tools-call-mixed-content resources-read-binary "
+        "prompts-get-embedded-resource prompts-get-with-image"
+    ),
+    "looks for a tool of the reference server in the list": "json-schema-2020-12",
     "no such capability is declared": (
         "completion-complete logging-set-level resources-subscribe resources-unsubscribe"
     ),
@@ -49,6 +74,7 @@ _DO_NOT_APPLY = {
 }
 APPLY = {
     "2025-11-25": {
+        *_LIKE_OURS,
         "server-initialize",
         "server-session-lifecycle",
         "ping",
@@ -59,6 +85,7 @@ APPLY = {
         "dns-rebinding-protection",
     },
     "2026-07-28": {
+        *_LIKE_OURS,
         "server-stateless",
         "tools-list",
         "resources-list",
@@ -79,9 +106,23 @@ _SCENARIO = re.compile(r"server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z")
 
 
 @pytest.fixture(scope="module")
-def url(server: HttpServer) -> Iterator[str]:
+async def url(server: HttpServer, place: Place) -> AsyncGenerator[str, None]:
     """A server as it ships, behind a proxy that shows the token: the suite cannot send headers."""
-    with token_proxy(server.port, server.token) as url:
+    (place.root / "dot.png").write_bytes(base64.b64decode(_DOT))
+    async with server.client(LEGACY) as client:
+        said = await client.call_tool("batch", {"steps": [{"op": "bash", "command": "echo 123"}]})
+    run = texts(said)[0].split()[1]
+    resources = {"test://static-text": "fourfold://runs", "test://template/123/data": f"fourfold://runs/{run}/s1"}
+
+    def exchange(method: str, params: dict[str, Any]) -> dict[str, Any]:
+        named = {"tools/call": _TOOLS, "prompts/get": _PROMPTS}.get(method, {}).get(params.get("name", ""))
+        if named is not None:
+            return {**params, "name": named[0], "arguments": named[1]}
+        if method == "resources/read":
+            return {**params, "uri": resources.get(params["uri"], params["uri"])}
+        return params
+
+    with conformance_proxy(server.port, server.token, exchange) as url:
         yield url
 
 
@@ -119,11 +160,12 @@ def checks(url: str, revision: str, folder: Path) -> Mapping[str, list[dict[str,
     return found
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("revision", sorted(APPLY))
-def test_every_scenario_that_applies_passes_and_each_other_has_its_reason(
+async def test_every_scenario_that_applies_passes_and_each_other_has_its_reason(
     url: str, revision: str, tmp_path: Path
 ) -> None:
-    found = checks(url, revision, tmp_path)
+    found = await anyio.to_thread.run_sync(checks, url, revision, tmp_path)
     excused = {name for names in _DO_NOT_APPLY.values() for name in names.split()}
     assert APPLY[revision] <= set(found)
     assert set(found) - excused == APPLY[revision], "a scenario is new: does it apply?"

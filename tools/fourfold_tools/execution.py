@@ -114,10 +114,10 @@ class Execution:
                 await journal.close("cancelled", self._stored(finished, 0))
             raise
         finally:
-            results = scheduler.ledger.ordered()
-            telemetry.ended(journal.run, ending, results, scheduler.now_s(), scheduler.wall_s())
             del self._runtime.active[journal.run]
             self._runtime.live.runs_ended()
+            results = self._ran_now(scheduler)
+            telemetry.ended(journal.run, ending, results, scheduler.now_s(), scheduler.wall_s())
 
     async def _measure(self, scheduler: Scheduler | None, done: anyio.Event) -> None:
         """Find out how full the caller's context is; a run under way is narrowed by what comes out."""

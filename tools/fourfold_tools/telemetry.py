@@ -67,7 +67,7 @@ def _trace(run: str, ending: Ending, results: Sequence[StepResult], start_ns: in
         return
     context = set_span_in_context(span)
     for result in results:
-        if result.started_s is None:
+        if result.started_s is None or result.same_as:  # it never started, or another one ran for it
             continue
         facts = {f"fourfold.{name}": value for name, value in _facts(result).items() if value is not None}
         step = tracer.start_span(
