@@ -162,7 +162,7 @@ def cut() -> None:
         server.stop()
         for command in _NETWORK:
             subprocess.run(command.split(), check=True)
-        stack.callback(lambda: [subprocess.run(command.split(), check=False) for command in _NO_NETWORK])
+        stack.callback(lambda: subprocess.run(["ip", "netns", "del", "fourfold-far"], check=False))
         server.open_to("10.77.0.0/24")
         server.start("127.0.0.1,10.77.0.1")
         far_url = server.url.replace("127.0.0.1", "10.77.0.1")
@@ -209,7 +209,6 @@ _NETWORK = (
     "ip -n fourfold-far link set fourfold-away up",
     "ip -n fourfold-far link set lo up",
 )
-_NO_NETWORK = ("ip netns del fourfold-far", "ip link del fourfold-near")
 
 
 def main() -> int:

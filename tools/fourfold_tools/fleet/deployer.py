@@ -13,15 +13,14 @@ from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import Progress
 from fourfold_tools.deployment.prompts import prompt
 from fourfold_tools.deployment.tasks import Task
-from fourfold_tools.errors import Contention
-from fourfold_tools.fleet.contract import AgentTask, Outcome
+from fourfold_tools.fleet.contract import AgentTask
 from fourfold_tools.fleet.course import Course
 from fourfold_tools.fleet.home import Home
 from fourfold_tools.fleet.journal import Attempt, Journal, Pause
 from fourfold_tools.fleet.limits import Limits, Room, Spending, room
-from fourfold_tools.fleet.presence import Beats, Watcher, is_here, this_host, this_worker
-from fourfold_tools.fleet.queue import holder_of
+from fourfold_tools.fleet.presence import this_host, this_worker
 from fourfold_tools.fleet.store import Store
+from fourfold_tools.fleet.takeover import Takeover
 from fourfold_tools.fleet.travel import branch_of
 from fourfold_tools.model.plan_request import FinishedTask
 from fourfold_tools.runtime import Runtime
@@ -29,8 +28,7 @@ from fourfold_tools.steering.steps import Stepped, situation_of, take_step, thaw
 from fourfold_tools.store.plans import Plans
 
 T = TypeVar("T")
-_LOOK_S = 1.0  # between two looks at who is alive, and at whether a step that could start nothing now could
-_MOST_ASKED = 20  # queued attempts that DBOS is asked about in one look
+_AGAIN_S = 1.0  # until a step that could start nothing is tried again
 _NOBODY = Usage()  # no conversation pays for the reports of a fleet
 
 
@@ -67,10 +65,8 @@ class Deployer:
         """once: tasks that are never begun twice. retry_unknown: begin again what nobody knows the end of."""
         self._runtime = runtime
         self._settings = runtime.settings.fleet
-        self._store = store
         self._journal = Journal(store)
-        self._beats = Beats(store)
-        self._watcher = Watcher(self._settings.dead_s)
+        self._takeover = Takeover(store, self._settings)
         self._plan = plan
         self._home = home
         self._limits = limits
@@ -78,11 +74,10 @@ class Deployer:
         self._retry_unknown = retry_unknown
         self._on_change = on_change
         self._began = time.monotonic()
-        self._looked = self._stepped_at = float("-inf")
+        self._stepped_at = float("-inf")
         self._step: Stepped | None = None
         self._elsewhere: tuple[str, ...] = ()
         self._stop = ""
-        self._awaited_until: dict[str, float] = {}
         self._index: dict[str, int] = {}
         self._tasks: dict[str, Task] = {}
         self._ranks: list[int] = []
@@ -115,7 +110,7 @@ class Deployer:
             why = self._stop or self._late() or ("" if moved else self._stuck(attempts, space, pause))
             if why:
                 return await self._wind_up(why)
-            await self._look_after(attempts)
+            await self._takeover.look(attempts)
             await anyio.sleep(self._settings.poll_s)
 
     # Beginning.
@@ -156,7 +151,7 @@ class Deployer:
         """Take the plan a step further where something has ended, or something more may start; whether it moved."""
         ended = [a for a in attempts if a.state == "done"]
         now = time.monotonic()
-        due = self._step is None or (bool(self._step.waiting) and now - self._stepped_at >= _LOOK_S)
+        due = self._step is None or (bool(self._step.waiting) and now - self._stepped_at >= _AGAIN_S)
         if not ended and not (due and (space.agents or self._step is None)):
             return False
         plans = Plans(self._runtime.database)
@@ -224,40 +219,6 @@ class Deployer:
         reserved = sum(a.body.cap_usd for a in attempts if a.state != "done")
         return Spending(await self._db(self._journal.spent_usd, self._plan), reserved)
 
-    # What a dead worker left.
-
-    async def _look_after(self, attempts: Sequence[Attempt]) -> None:
-        """Put back into the queue what a dead worker was at, or note that nobody knows how it ended."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK_S:
-            return
-        self._looked = now
-        try:
-            beats = await self._db(self._beats.all)
-        except Contention:
-            self._watcher.blind()
-            return
-        gone = self._watcher.look(beats, now)
-        alive = set(beats) - gone
-        for attempt in attempts:
-            if attempt.state == "started" and attempt.worker not in alive:
-                await self._take_over(attempt)
-        for attempt in [a for a in attempts if a.state == "queued"][:_MOST_ASKED]:
-            status, executor = await self._db(holder_of, self._store.engine, attempt.key, attempt.epoch)
-            if status not in {"ENQUEUED", "DELAYED"} and (status != "PENDING" or executor not in alive):
-                await self._db(self._journal.release, attempt.key, attempt.epoch, "queued")
-
-    async def _take_over(self, attempt: Attempt) -> None:
-        if attempt.body.once:
-            await self._db(self._journal.end, attempt.key, attempt.epoch, "unknown")
-            if not is_here(attempt.worker):
-                self._awaited_until[attempt.key] = time.monotonic() + self._settings.return_s
-        elif attempt.epoch > self._settings.takeovers:
-            said = f"{attempt.epoch} workers died at it"
-            await self._db(self._journal.give_up, attempt.key, attempt.epoch, Outcome(state="failed", summary=said))
-        else:
-            await self._db(self._journal.release, attempt.key, attempt.epoch)
-
     # The end.
 
     def _late(self) -> str:
@@ -270,9 +231,8 @@ class Deployer:
         assert self._step is not None
         if pause is not None or any(a.state in {"queued", "started", "done"} for a in attempts):
             return ""
-        now = time.monotonic()
-        if any(a.state == "unknown" and now < self._awaited_until.get(a.key, now) for a in attempts):
-            return ""  # its worker may only be cut off
+        if self._takeover.may_come_back(attempts):
+            return ""
         if space.why:
             return space.why
         if self._step.waiting and not self._step.progress.of("running"):
@@ -282,9 +242,9 @@ class Deployer:
     async def _wind_up(self, why: str) -> Deployed:
         """End what runs, take in what had ended, and say why it is not complete."""
         self._stop = why
-        await self._db(self._journal.cancel, self._plan)
         until = time.monotonic() + self._settings.grace_s + self._settings.fence_s
         while True:
+            await self._db(self._journal.cancel, self._plan)  # what a dead worker left is queued in the meantime
             attempts = await self._db(self._journal.open, self._plan)
             spending = await self._spending(attempts)
             await self._advance(attempts, Room(0, 0.0, why))
@@ -292,7 +252,7 @@ class Deployer:
             self._tell(attempts, spending, Room(0, 0.0, why), None)
             if not open_ or time.monotonic() >= until:
                 return self._deployed(attempts, spending, why)
-            await self._look_after(attempts)
+            await self._takeover.look(attempts)
             await anyio.sleep(self._settings.poll_s)
 
     def _deployed(self, attempts: Sequence[Attempt], spending: Spending, why: str) -> Deployed:

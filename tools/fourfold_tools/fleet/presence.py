@@ -50,18 +50,21 @@ class Watcher:
     def __init__(self, dead_s: float) -> None:
         self._dead_s = dead_s
         self._seen: dict[str, _Seen] = {}
+        self._looked_at = float("-inf")
 
     def look(self, beats: Mapping[str, int], now: float) -> set[str]:
-        """The processes that have gone, of those that ever were. now: seconds of a monotonic clock."""
+        """The processes that have gone, of those that ever were. now: seconds of a monotonic clock.
+
+        Looks further apart than a quarter of `dead_s` say that the database was away: all is counted anew.
+        """
+        if now - self._looked_at > self._dead_s / 4:
+            self._seen.clear()
+        self._looked_at = now
         for worker, beat in beats.items():
             known = self._seen.get(worker)
             if known is None or known.beat != beat:
                 self._seen[worker] = _Seen(beat, now)
         return {w for w in beats if self._gone(w, now)}
-
-    def blind(self) -> None:
-        """The database could not be read: begin to count anew."""
-        self._seen.clear()
 
     def _gone(self, worker: str, now: float) -> bool:
         if is_here(worker) and not is_alive(worker.rpartition("/")[2]):

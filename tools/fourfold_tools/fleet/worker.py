@@ -1,5 +1,6 @@
 """A worker: takes attempts from the queue, runs their agents, and answers for them while it lives."""
 
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -95,7 +96,8 @@ class Worker:
                     tasks.start_soon(self._hurry)
                     await self._on_thread(listener.close)
                     await portal.stop()
-                    await self._on_thread(self._beats.leave, self._name)
+                    with contextlib.suppress(Contention):  # its beats stop all the same
+                        await self._on_thread(self._beats.leave, self._name)
                 tasks.cancel_scope.cancel()
         if fault is not None:
             raise fault
