@@ -22,6 +22,7 @@ from fourfold_tools.fleet.course import Course, Told
 from fourfold_tools.fleet.deployer import Deployed, Deployer
 from fourfold_tools.fleet.forecast import forecast
 from fourfold_tools.fleet.limits import Limits
+from fourfold_tools.fleet.live import LiveCourse
 from fourfold_tools.fleet.site import home_of, site
 from fourfold_tools.model.faults import faults_of
 from fourfold_tools.model.plan_request import PlanRequest
@@ -124,7 +125,8 @@ async def _carry_out(runtime: Runtime, name: str, limits: Limits, options: Optio
     print(f"fourfold: plan {name} (if this stops: fourfold deploy {name})", file=sys.stderr)
     slots = 0 if options.only_deploy else limits.max_agents
     async with site(runtime, slots, program, plan=name) as store, anyio.create_task_group() as tasks:
-        with _shown(as_json=options.as_json) as on_change:
+        live = LiveCourse(runtime.state / "live", runtime.workspace.cwd, name)
+        with _shown(live, as_json=options.as_json) as on_change:
             deployer = Deployer(
                 runtime,
                 store,
@@ -187,9 +189,24 @@ def _print_end(runtime: Runtime, name: str, deployed: Deployed, *, as_json: bool
 
 
 @contextmanager
-def _shown(*, as_json: bool) -> Generator[Callable[[Course], None]]:
-    """What is told of every change: a live view on a terminal, else a line for each end."""
-    if as_json or not sys.stderr.isatty():
+def _shown(live: LiveCourse, *, as_json: bool) -> Generator[Callable[[Course], None]]:
+    """What is told of every change: a live view on a terminal, else a line for each end; `fourfold watch` sees it
+    too."""
+    with _view(plain=as_json or not sys.stderr.isatty()) as view:
+
+        def changed(course: Course) -> None:
+            live.show(course)
+            view(course)
+
+        try:
+            yield changed
+        finally:
+            live.remove()
+
+
+@contextmanager
+def _view(*, plain: bool) -> Generator[Callable[[Course], None]]:
+    if plain:
         yield _lines()
         return
     from rich.console import Console

@@ -79,17 +79,21 @@ def test_kill_9_takes_the_agents_along_and_only_what_may_be_repeated_begins_agai
     assert lab.noted("end").count(("mail", "1")) == 1
 
 
-def test_a_second_deployer_of_a_plan_is_refused(lab: Lab) -> None:
-    process = lab.start("deploy", str(lab.plan([lab.task("a", 3.0)])), "--yes", "--json")
+def test_a_deployment_is_seen_by_watch_and_a_second_deployer_is_refused(lab: Lab) -> None:
+    process = lab.start("deploy", str(lab.plan([lab.task("a", 300.0)])), "--yes", "--json")
     wait_for(lambda: bool(lab.noted("begin")), "an agent")
     started = process.stderr
     assert started is not None
     name = started.readline().split("fourfold deploy ")[1].split(")")[0]
+    frame = lab.watched()
+    (run,) = [run for server in frame["servers"] for run in server["runs"]]
+    assert (run["run"], [step["id"] for step in run["running"]]) == (name, ["a"])
     second = lab.deploy(name)
     assert second.code == 2
     assert "is being carried out by process" in second.err
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.returncode == 130
 
 
 def test_a_worker_is_named_after_its_machine_and_process() -> None:

@@ -134,6 +134,12 @@ class Lab:
             text=True,
         )
 
+    def watched(self) -> dict[str, Any]:
+        """What `fourfold watch` shows at this moment."""
+        out, _ = self.start("watch", "--json").communicate(timeout=60)
+        frame: dict[str, Any] = json.loads(out)
+        return frame
+
     def deploy(self, what: Path | str, *flags: str, timeout_s: float = 120.0, **env: str) -> "Ended":
         """`fourfold deploy --yes --json`, to its end."""
         process = self.start("deploy", str(what), "--yes", "--json", *flags, **env)

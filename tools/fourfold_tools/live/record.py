@@ -20,28 +20,53 @@ _MOST_BYTES = 1 << 20  # of a record; a longer file is none of ours
 _serial = count(1)
 
 
+class RecordFile:
+    """One record of this process in the live folder. Mutable: whether it lies there. A disk that does not take it
+    ends the record, never the work."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / f"{this_process().replace(':', '-')}-{next(_serial)}.json"
+        self._written = False
+        self.broken = False
+
+    def write(self, text: bytes) -> None:
+        try:
+            if not self._written:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _sweep(self._folder)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(text)
+            fresh.replace(self._path)
+            self._written = True
+        except OSError:
+            self.broken = True
+
+    def remove(self) -> None:
+        if self._written:
+            self._written = False
+            self._path.unlink(missing_ok=True)
+
+
 class LiveRecord:
-    """Mutable: whether a file lies there. A disk that does not take it ends the record, never a run.
+    """The runs of one server.
 
     It rides on the pressure watch, which looks twice a second while runs are in flight; there is no task of its own.
     """
 
     def __init__(self, folder: Path, cwd: str, limiter: Limiter, active: Mapping[str, Scheduler]) -> None:
-        self._folder = folder
         self._cwd = cwd
         self._limiter = limiter
         self._full = {key: total for key, total in limiter.totals.items() if ":" not in key}
         self._active = active
         self._owner = this_process()
-        self._path = folder / f"{self._owner.replace(':', '-')}-{next(_serial)}.json"
+        self._file = RecordFile(folder)
         self._one = CapacityLimiter(1)
-        self._written = False
-        self._broken = False
         self.percent: Callable[[], float | None] = lambda: None
 
     async def look(self, pressure: Pressure, decisions: Sequence[Signal]) -> None:
         """Write what is in flight now, where a run has lasted long enough to be looked at."""
-        if self._broken or not any(run.now_s() >= _LEAST_S for run in self._active.values()):
+        if self._file.broken or not any(run.now_s() >= _LEAST_S for run in self._active.values()):
             return
         snapshot = Snapshot(
             owner=self._owner,
@@ -53,25 +78,12 @@ class LiveRecord:
             signals=last_signals(signal.line() for signal in decisions[-8:]),
             runs=live_runs(self._active),
         )
-        await anyio.to_thread.run_sync(self._write, freeze(snapshot), limiter=self._one)
-
-    def _write(self, text: bytes) -> None:
-        try:
-            if not self._written:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                _sweep(self._folder)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(text)
-            fresh.replace(self._path)
-            self._written = True
-        except OSError:
-            self._broken = True
+        await anyio.to_thread.run_sync(self._file.write, freeze(snapshot), limiter=self._one)
 
     def runs_ended(self) -> None:
         """Called when a run has ended: without another in flight the file goes."""
-        if self._written and not self._active:
-            self._written = False
-            self._path.unlink(missing_ok=True)
+        if not self._active:
+            self._file.remove()
 
 
 def read_live(folder: Path) -> list[Snapshot]:
