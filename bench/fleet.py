@@ -84,6 +84,7 @@ def kill(victim: str, count: int) -> None:
     takeovers: list[float] = []
     with _lab() as lab, postgres() as server, ExitStack() as fleet:
         shared = {"FOURFOLD_FLEET__DATABASE": server.url, "FOURFOLD_FLEET__PER_WORKER": "3"}
+        shared |= {"FOURFOLD_FLEET__RETURN_S": "2"}  # who is killed does not come back
         running = fleet.enter_context(workers(lab, _WORKERS, far=True, **shared))
         for moment in range(count):
             tasks, once = _random_plan(lab, draw)
