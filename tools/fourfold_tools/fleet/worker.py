@@ -69,6 +69,7 @@ class Worker:
         self._slots = slots
         self._running: dict[str, _Running] = {}
         self._beaten = time.monotonic()
+        self._leaving = False
         self._threads = anyio.CapacityLimiter(slots + 4)
 
     @asynccontextmanager
@@ -90,6 +91,7 @@ class Worker:
             except FourfoldError as exc:
                 fault = exc  # kept for later: the task groups would wrap it
             finally:
+                self._leaving = True
                 with anyio.CancelScope(shield=True):
                     for running in self._running.values():
                         self._stop(running, "leaving")
@@ -107,6 +109,9 @@ class Worker:
         task = await self._on_thread(self._journal.claim, key, epoch, self._name)
         if task is None:
             return
+        if self._leaving:
+            await self._on_thread(self._journal.release, key, epoch, "started", 0.0)
+            return
         running = self._running[key] = _Running(epoch, task.once, anyio.CancelScope())
         outcome: Outcome | None = None
         try:
@@ -114,6 +119,9 @@ class Worker:
                 outcome = await self._run(task)
         except FourfoldError as exc:
             outcome = Outcome(state="failed", summary=exc.message)
+        except Exception as exc:  # the border of an attempt: whatever is wrong with one, it ends
+            _log.exception("fleet: %s", key)
+            outcome = Outcome(state="failed", summary=f"the worker failed: {type(exc).__name__}: {exc}")
         finally:
             del self._running[key]
         with anyio.CancelScope(shield=True):
