@@ -114,3 +114,14 @@ async def test_a_branch_of_that_name_or_a_merge_of_the_users_is_left_alone(lab: 
     lab.git("merge", "-q", "--no-ff", "--no-commit", "other")
     with pytest.raises(Denied, match="a merge is under way"):
         await lab.carry_out([_writes(lab, "t", "t.md", "x")])
+
+
+async def test_a_worker_without_room_fails_the_attempts_and_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fourfold_tools.fleet.checkout.tempfile.mkdtemp", full)
+    ended = await lab.carry_out([_writes(lab, "t", "t.md", "x")])
+    (task,) = ended.stepped.progress.tasks
+    assert (task.state, task.attempts) == ("failed", 3)
+    assert "No space left on device" in task.why
