@@ -120,6 +120,17 @@ async def test_a_folder_that_only_the_project_adds_is_none_that_commands_may_wri
     assert entry["state"] == "failed"
 
 
+async def test_a_folder_that_became_a_link_grants_nothing(tmp_path: Path) -> None:
+    assert file_confinement()
+    async with sandboxed(tmp_path) as runtime:
+        await commands(runtime, "echo a > a")
+        shutil.rmtree(tmp_path / "cache")
+        os.symlink(tmp_path / "outside", tmp_path / "cache")
+        [entry] = await commands(runtime, "echo x > ../cache/new")
+    assert entry["state"] == "failed"
+    assert os.listdir(tmp_path / "outside") == ["kept"]
+
+
 async def test_a_closed_network_reaches_nobody_not_even_this_machine(tmp_path: Path, means: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

@@ -47,7 +47,7 @@ _NUMBER, _MACHINE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """writes: absolute files and folders that may be changed, with all below; reads: those that may be read.
+    """writes: files and folders that may be changed, with all below; reads: those that may be read; none is a link.
 
     reads None: everything may be read and executed. executes: files that may be started where reads are confined.
     network: whether sockets other than local ones may be made. What does not exist is left out.
@@ -131,10 +131,10 @@ def _ruleset(abi: int, rights: int, *, network: bool) -> int:
 
 
 def _allow(ruleset: int, paths: Iterable[str], rights: int) -> None:
-    """Grant rights beneath each path that exists; a file gets those that a file can have."""
+    """Grant rights beneath each path that exists and is no link by now; a file gets those that a file can have."""
     for path in paths if rights else ():
         try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            place = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             continue
         try:

@@ -15,9 +15,10 @@ def ignore_files(roots: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...
     """The ignore files there are for searches in `roots` (absolute, real) by a user with these variables.
 
     Those above a root, those of the repository that a worktree belongs to, the user's own and the system's.
+    Links are followed.
     """
     found = [path for root in roots for path in _above(root)]
-    return tuple(dict.fromkeys(path for path in (*found, *_own(env)) if os.path.isfile(path)))
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in (*found, *_own(env)) if os.path.isfile(path)))
 
 
 def _above(root: str) -> Iterator[str]:

@@ -223,7 +223,7 @@ class Ripgrep:
         if not self._reads or program != _packaged() or not file_confinement():
             return None
         reads = (*self._reads, *ignore_files(self._reads, self._env), *_KERNEL_FILES)
-        return Confinement(reads=reads, executes=(program,))
+        return Confinement(reads=reads, executes=(os.path.realpath(program),))
 
 
 async def _drain(descriptor: int, into: bytearray) -> None:

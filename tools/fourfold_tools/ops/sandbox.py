@@ -142,4 +142,4 @@ def _stamp(path: str) -> tuple[int, ...]:
 
 
 def _devices() -> list[str]:
-    return [f"/dev/{name}" for name in _DEVICES]
+    return [os.path.realpath(f"/dev/{name}") for name in _DEVICES]
