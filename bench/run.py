@@ -2,7 +2,7 @@
 
 Absolute times mean nothing on a shared machine; ratios to what the machine itself needs do. Examples:
 
-  python bench/run.py                      all rows, the growth curves, and every peer that is installed
+  python bench/run.py                      all rows, growth, the profile, and every peer that is installed
   python bench/run.py rows --only reads    rows whose name holds "reads"
   python bench/run.py peers --install      install the peers (outside of the checkout), then compare
   python bench/run.py --write              also put the tables into bench/results.md and draw bench/growth.svg
@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import cpu
 import growth
 from case import Case, NotMeasured, Probe, measure
 from cases import calls, commands, fetches, reads, runs, searches
@@ -28,7 +29,7 @@ from peers.install import install
 from table import table, write
 from world import World, world
 
-_SECTIONS = ("rows", "growth", "peers")
+_SECTIONS = ("rows", "growth", "profile", "peers")
 _QUICK = ("200 reads, formatted, warm", "20 greps, one list, few hits, the standard", "32 pages at 50 ms", "a mix of")
 _PAGES = 40
 
@@ -51,6 +52,8 @@ def main() -> None:
             picture = growth.picture(curves, head.removeprefix("## "))
             if args.write:
                 growth.PICTURE.write_text(picture, encoding="utf-8")
+        if "profile" in sections:
+            texts.append(cpu.profile(place, args.rounds))
         if "peers" in sections:
             texts.append(compare(place, min(args.rounds, 5), args.peer))
     text = "\n\n".join(texts) + "\n"

@@ -96,8 +96,10 @@ class World:
 def environment(folder: Path) -> dict[str, str]:
     """The variables of the measured servers: nobody's settings, rules or conversation reach into a figure."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("FOURFOLD_", "CLAUDE", "MCP_"))}
+    programs = sysconfig.get_path("scripts")  # ripgrep, which peers look for on PATH
     return {
         **ours,
+        "PATH": os.pathsep.join([programs, ours.get("PATH", os.defpath)]),
         "HOME": str(folder / "home"),
         "FOURFOLD_STATE_DIR": str(folder / "state"),
         "FOURFOLD_FETCH__ALLOW_PRIVATE": "true",

@@ -1,5 +1,7 @@
 """Rows about calls themselves: round trips, start, memory at rest."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,19 @@ from world import World
 
 _ECHO: tuple[str, dict[str, Any]] = ("echo", {"text": "x"})
 _REFUSED: tuple[str, dict[str, Any]] = ("status", {"run": ""})
+
+
+_IMPORTS = "import gc; gc.disable(); import fourfold_server.app"
+# What an early answer would take at least: the standard library reads one line and writes a text that it has.
+_FRONT = """
+import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" in message:
+        reply = {"jsonrpc": "2.0", "id": message["id"], "result": {"known": "x" * 12000}}
+        sys.stdout.write(json.dumps(reply) + "\\n")
+        sys.stdout.flush()
+"""
 
 
 def rows(world: World) -> list[Case | Probe]:
@@ -51,6 +66,24 @@ def rows(world: World) -> list[Case | Probe]:
             _start(world, lambda: installed_argv(AGENT_TASKER, world)),
             _start(world, fourfold_argv),
         ),
+        Case(
+            "process start to the first answer of a tool (inspect with one read)",
+            "our start to first answer",
+            _start(world, fourfold_argv),
+            lambda: _start_and_call(world, read),
+        ),
+        Case(
+            "process start to an early answer by a front without the SDK (not built)",
+            "our start to first answer",
+            _start(world, fourfold_argv),
+            _start(world, _front_argv),
+        ),
+        Case(
+            "process start and imports of the server and the SDK alone",
+            "our start to first answer",
+            _start(world, fourfold_argv),
+            lambda: subprocess.run([sys.executable, "-I", "-c", _IMPORTS], check=True, env=world.env),
+        ),
         Probe(
             "memory at rest",
             "the SDK's smallest server; resident, ours / its",
@@ -75,6 +108,15 @@ def _pipelined(wire: Wire, call: tuple[str, dict[str, Any]], count: int) -> None
 def _start(world: World, argv: Callable[[], list[str]]) -> Callable[[], object]:
     """Process start to the answer of `initialize`."""
     return lambda: Wire(argv(), world.folder, world.env).close()
+
+
+def _start_and_call(world: World, call: tuple[str, dict[str, Any]]) -> None:
+    with Wire(fourfold_argv(), world.folder, world.env) as wire:
+        wire.call(*call)
+
+
+def _front_argv() -> list[str]:
+    return [sys.executable, "-I", "-c", _FRONT]
 
 
 def _resting_mib(world: World, argv: list[str]) -> float:

@@ -276,13 +276,13 @@ async def test_a_flood_is_kept_at_both_ends_and_whole_in_the_file(workspace: Wor
 
 
 async def test_a_command_that_prints_for_ever_ends_with_its_time(workspace: Workspace) -> None:
-    settings = load_settings(env={"FOURFOLD_BASH__MAX_SPILL_BYTES": "5000000"})
+    settings = load_settings(env={"FOURFOLD_BASH__MAX_SPILL_BYTES": "1000000"})
     failed = await failure(workspace, "yes", timeout_s=0.5, settings=settings)
     assert isinstance(failed.output, BashOutput)
     assert failed.output.merged.startswith("Exit code 143\nCommand timed out after 0.5s\ny\ny\n")
-    assert failed.output.merged.endswith("is not complete: it holds the first 5,000,000 bytes …")
+    assert failed.output.merged.endswith("is not complete: it holds the first 1,000,000 bytes …")
     assert failed.output.spill is not None
-    assert Path(failed.output.spill).stat().st_size == 5_000_000
+    assert Path(failed.output.spill).stat().st_size == 1_000_000
 
 
 # Ends.

@@ -20,7 +20,7 @@ from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.capture import Capture
 from fourfold_tools.ops.environment import Environment
 from fourfold_tools.ops.exit_status import is_answer
-from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
+from fourfold_tools.ops.process import PIECE_BYTES, Child, Exit, Spawner, read_some, widen
 from fourfold_tools.ops.sandbox import Sandbox, Walled
 from fourfold_tools.ops.spill import Spill
 from fourfold_tools.ops.stdin import stdin_of
@@ -185,8 +185,11 @@ def _text(value: object) -> str:
 
 
 async def _drain(descriptor: int, stream: Literal["stdout", "stderr"], capture: Capture) -> None:
-    while data := await read_some(descriptor):
+    piece_bytes = PIECE_BYTES
+    while data := await read_some(descriptor, piece_bytes):
         await capture.add(stream, data)
+        if len(data) == PIECE_BYTES == piece_bytes:  # the pipe was full
+            piece_bytes = widen(descriptor)
 
 
 def _result(launch: _Launch, code: int, capture: Capture, limits: str) -> BashOutput | Failure:

@@ -19,6 +19,9 @@ from fourfold_tools.ops.confinement import Confinement
 from fourfold_tools.ops.spawn_helper import STUBBORN_S
 from fourfold_tools.ops.spawn_link import STUCK_S, Channel, HelperProcess, request, start_fault
 
+PIECE_BYTES = 65_536  # what a pipe holds
+_FLOOD_BYTES = 262_144  # what it is made to hold where a program fills it; sixteen such pieces may wait for a disk
+
 
 @dataclass(frozen=True, slots=True)
 class Exit:
@@ -160,7 +163,7 @@ class Spawner:
         raise Contention("the process that starts programs ends as soon as it begins")
 
 
-async def read_some(fd: int, max_bytes: int = 65536) -> bytes:
+async def read_some(fd: int, max_bytes: int = PIECE_BYTES) -> bytes:
     """The next bytes of a non-blocking descriptor, b"" at its end; waits without holding a thread.
 
     What was read is never lost to a cancellation: other tasks get their turn before the read, not after it.
@@ -171,6 +174,19 @@ async def read_some(fd: int, max_bytes: int = 65536) -> bytes:
             return os.read(fd, max_bytes)
         except BlockingIOError:
             await anyio.wait_readable(fd)
+
+
+def widen(fd: int) -> int:
+    """Make a pipe hold more, so that a flood is read in fewer pieces; how much it holds then.
+
+    The kernel bounds what one user's pipes may hold together; beyond that they stay as they are.
+    """
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _FLOOD_BYTES)
+    return PIECE_BYTES
 
 
 async def _begin(channel: Channel, helper: HelperProcess, rest: bytes, program: str, cwd: str) -> int:

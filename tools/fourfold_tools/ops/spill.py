@@ -12,7 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-# Pieces of at most 64 KiB that may wait for the disk; then the command waits too.
+# Pieces of at most 256 KiB that may wait for the disk; then the command waits too.
 _WAITING = 16
 
 
@@ -42,7 +42,9 @@ class Spill:
         await self._closing.__aexit__(kind, error, trace)
 
     async def add(self, data: bytes) -> None:
-        """Take a piece; waits while the disk is behind."""
+        """Take a piece; waits while the disk is behind. Nothing is taken of a file that is full or has failed."""
+        if self.fault:
+            return
         if self._pieces is None:
             assert self._group is not None  # inside the context
             self._pieces, pieces = anyio.create_memory_object_stream[bytes](_WAITING)
