@@ -11,6 +11,7 @@ from fourfold_tools.deployment.analysis import Surroundings, analyse
 from fourfold_tools.deployment.deployment import Deployment, deploy
 from fourfold_tools.deployment.expectations import Priors, expect, histories
 from fourfold_tools.deployment.notation import parse
+from fourfold_tools.deployment.prompts import Situation, prompt
 from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.model.effects import overlap
 
@@ -156,3 +157,16 @@ def test_minutes_come_from_history_then_the_task_then_its_class(
     assert (found.minutes, found.basis) == expected
     assert expect(minutes, None, "slow", writes, past, PRIORS).tokens == 200
     assert expect(minutes, 77, "slow", writes, past, PRIORS).tokens == 77
+
+
+def test_a_prompt_behind_hundreds_of_tasks_names_what_fits_and_counts_the_rest() -> None:
+    before = [(task(f"t{i}", writes=(f"out/{i}.md",)), "found this. " * 40) for i in range(300)]
+    running = [task(f"r{i}", writes=tuple(f"far/{i}/{k}.md" for k in range(50))) for i in range(30)]
+    found = prompt(task("sum", reads=("out",)), Situation("p-1", "goal", before=before, running=running))
+    assert len(found) < 12_000
+    named = found.count("- from `t")
+    assert 40 < named < 300
+    assert f"- and what {300 - named} more tasks before yours left" in found
+    assert "- and 18 more" in found
+    few = prompt(task("sum"), Situation("p-1", "goal", before=before[:2]))
+    assert few.count("found this.") > 60

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.model.output import Json
@@ -11,9 +12,8 @@ DEFAULT_AGENT = "general-purpose"
 _MOST_DESCRIPTION = 80
 _MOST_OTHERS = 12  # running tasks that a prompt names one by one
 _MOST_PATHS = 6  # paths of another task that a prompt names
-_MOST_BEFORE = 40  # earlier tasks that a prompt names one by one
 _MOST_SUMMARY = 400  # characters of an earlier task's report that are handed on, at the most
-_MOST_SUMMARIES = 4_000  # and of all of them together
+_MOST_BEFORE = 6_000  # characters that all earlier tasks with their reports may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,20 @@ def _objective(task: Task, situation: Situation) -> str:
 
 
 def _inputs(task: Task, situation: Situation) -> str:
-    rows = [f"- {path}" for path in task.reads]
-    before = situation.before[:_MOST_BEFORE]
-    most = min(_MOST_SUMMARY, _MOST_SUMMARIES // max(1, len(before)))
-    for other, report in before:
-        said = _cut(" ".join(report.split()), most)
-        made = f"- from `{other.id}` ({_cut(other.title, 80)}): {_few(other.writes)}"
-        rows.append(made + (f" — it reported: {said}" if said else ""))
-    if len(situation.before) > len(before):
-        rows.append(f"- and what {len(situation.before) - len(before)} more tasks before yours left")
+    before = [_earlier(other, report, len(situation.before)) for other, report in situation.before]
+    lengths = list(accumulate(len(row) + 1 for row in before))
+    shown = sum(length <= _MOST_BEFORE for length in lengths)
+    rows = [*(f"- {path}" for path in task.reads), *before[:shown]]
+    if shown < len(before):
+        rows.append(f"- and what {len(before) - shown} more tasks before yours left")
     return "\n".join(["Read these yourself:", *rows]) if rows else "None beside the objective; read what you need."
+
+
+def _earlier(other: Task, report: str, count: int) -> str:
+    """The line of one of `count` earlier tasks, the shorter the more they are."""
+    said = _cut(" ".join(report.split()), min(_MOST_SUMMARY, _MOST_BEFORE // (2 * count)))
+    made = f"- from `{other.id}` ({_cut(other.title, 80)}): {_few(other.writes)}"
+    return made + (f" — it reported: {said}" if said else "")
 
 
 def _owned(task: Task, situation: Situation) -> str:
