@@ -12,7 +12,7 @@ from fourfold_tools.graph import Edge, Graph, check_ids
 # How the reason of an edge begins that stands only because both tasks write the same place.
 SHARED_WRITE = "both write"
 # Inferred edges above which those that follow from others are left out.
-_MOST_PAIRS = 20_000
+_MOST_PAIRS = 5_000
 # Letters times letters that comparing patterns with wildcards may take: some seconds.
 _MOST_CELLS = 5e7
 
