@@ -2,8 +2,8 @@
 
 Calls go one after another with pauses between them (`--duty`), so that it may run beside other work. Memory is the
 resident set of the server and of its helper, looked at while nothing runs. Its slope is the least-squares line
-through the means of blocks of samples, after the first sixth, with the 95 % interval of Student's t: means of long
-blocks hide most of what neighbouring samples have in common. Examples:
+through the medians of blocks of samples, after the first sixth, with the 95 % interval of Student's t: long blocks
+hide most of what neighbouring samples have in common, medians what one large answer left for a while. Examples:
 
   python bench/soak.py --minutes 60 --duty 0.2 --write    the full figure, into bench/results.md
   python bench/soak.py --seconds 20                       open files and processes only: too short for a slope
@@ -198,14 +198,14 @@ class Slope:
 
 
 def slope(looks: Sequence[Look]) -> Slope | None:
-    """The line through the means of blocks; None where the blocks would be too short to say anything."""
+    """The line through the medians of blocks; None where the blocks would be too short to say anything."""
     kept = [x for x in looks if x.at_s >= looks[-1].at_s / 6]
     size = len(kept) // BLOCKS
     if size < 2 or (kept[-1].at_s - kept[0].at_s) / BLOCKS < LEAST_BLOCK_S:
         return None
     blocks = [kept[i * size : (i + 1) * size] for i in range(BLOCKS)]
     hours = [statistics.fmean(x.at_s for x in block) / 3600 for block in blocks]
-    mib = [statistics.fmean(x.mib for x in block) for block in blocks]
+    mib = [statistics.median(x.mib for x in block) for block in blocks]
     line = statistics.linear_regression(hours, mib)
     rest = [m - line.intercept - line.slope * h for h, m in zip(hours, mib, strict=True)]
     middle = statistics.fmean(hours)

@@ -22,6 +22,14 @@ def dags(draw: st.DrawFn) -> tuple[int, list[Edge]]:
     return n, [needs(names[min(a, b)], names[max(a, b)]) for a, b in pairs if a != b]
 
 
+def test_many_unknown_ids_do_not_cost_many_comparisons() -> None:
+    """Issue 6: each was compared with every known id, which took minutes for a thousand steps."""
+    ids = [f"step_number_{n}" for n in range(5_000)]
+    with pytest.raises(InvalidRequest) as caught:
+        check_ids(ids, [[(f"stepp_numbr_{n}", "needs[0]")] for n in range(5_000)], "steps")
+    assert len(caught.value.faults) == 5_000
+
+
 @given(dags())
 def test_the_order_puts_every_node_once_and_after_all_it_waits_for(dag: tuple[int, list[Edge]]) -> None:
     n, edges = dag

@@ -341,3 +341,13 @@ async def test_a_checkpoint_of_what_is_not_there_is_refused(project: Path) -> No
         with pytest.raises(NotFound):
             await checked(runtime, "p-none")
         assert (await checked(runtime, answer["plan"]))["in_flight"] == ["a"]
+
+
+async def test_an_output_that_is_no_path_is_a_fault_of_its_own(project: Path) -> None:
+    async with house(project) as runtime:
+        name = (await planned(runtime, [{"id": "a"}]))["plan"]
+        with pytest.raises(InvalidRequest) as caught:
+            await checked(runtime, name, ok("a", outputs=["good", "a\0b"]))
+    assert [str(fault) for fault in caught.value.faults] == [
+        "finished[0].outputs[1]: expected a path, got 'a\\x00b' (string)"
+    ]

@@ -25,6 +25,7 @@ async def test_a_name_that_is_not_utf8_travels_from_a_search_to_a_read(tmp_path:
         {"id": "hits", "op": "grep", "pattern": "needle", "mode": "files"},
         {"id": "look", "op": "read", "path": {"from": "hits", "field": "paths"}},
         {"id": "glob", "op": "read", "path": "b*.txt"},
+        {"id": "more", "op": "grep", "pattern": ["needle", "n.e"], "path": {"from": "hits", "field": "paths"}},
     ]
     env = {"HOME": str(tmp_path), "FOURFOLD_STATE_DIR": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
     async with Runtime.open([project], env) as runtime:

@@ -31,7 +31,7 @@ from fourfold_tools.checkpoint import checkpoint
 from fourfold_tools.errors import FourfoldError, told
 from fourfold_tools.handoff import HandoffRequest, handoff
 from fourfold_tools.hook import HookRequest, hook
-from fourfold_tools.model.faults import faults_of
+from fourfold_tools.model.faults import brief, faults_of
 from fourfold_tools.model.plan_request import CheckpointRequest, PlanRequest
 from fourfold_tools.model.request import BatchRequest, InspectRequest
 from fourfold_tools.plan import plan
@@ -69,7 +69,7 @@ async def _answer(ctx: Ctx, params: CallToolRequestParams) -> CallToolResult:
     if params.name == "hook" and not ctx.lifespan_context.shared:
         handler = _HOOK
     if handler is None:
-        return _refused(f"unknown tool {params.name!r}; this server has {', '.join(_HANDLERS)}")
+        return _refused(f"unknown tool {brief(params.name)}; this server has {', '.join(_HANDLERS)}")
     try:
         return await handler(ctx, params.arguments or {})
     except FourfoldError as exc:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from fourfold_tools.model.faults import faults_of
+from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.model.request import BatchRequest
+from fourfold_tools.verify import VerifyRequest
 
 MANY = "expected a string, a list of strings or a reference"
 
@@ -111,6 +113,17 @@ def test_a_wrong_argument_of_a_step_is_one_line(step: object, fault: str) -> Non
 )
 def test_a_wrong_option_is_one_line(rest: dict[str, object], fault: str) -> None:
     assert faults({"steps": [{"op": "read", "path": "a"}], **rest}) == [fault]
+
+
+def test_a_text_or_a_list_that_is_too_long_is_told_by_its_bound() -> None:
+    with pytest.raises(ValidationError) as caught:
+        PlanRequest.model_validate({"tasks": [{"prompt": "x" * 20_001}]})
+    [fault] = faults_of(caught.value, "")
+    assert str(fault).startswith("tasks[0].prompt: expected at most 20,000 characters, got 'xxx")
+    with pytest.raises(ValidationError) as caught:
+        VerifyRequest.model_validate({"runs": ["r-x"] * 51})
+    [fault] = faults_of(caught.value, "")
+    assert str(fault).startswith("runs: expected at most 50 entries, got ['r-x'")
 
 
 def test_every_fault_is_told_at_once_in_order() -> None:

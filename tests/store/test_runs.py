@@ -20,7 +20,8 @@ from fourfold_tools.model.output import AnyOutput, FetchOutput, GlobOutput, Grep
 from fourfold_tools.model.request import BashStep, FetchStep, GlobStep, GrepStep, ReadStep
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.store.database import Database
-from fourfold_tools.store.runs import Runs, _freeze, _thaw
+from fourfold_tools.store.frozen import freeze, thaw
+from fourfold_tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ def runs(database: Database) -> Runs:
 @given(step_results())
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_result_comes_back_as_it_was(result: StepResult) -> None:
-    assert _thaw(*_freeze(result)) == result
+    assert thaw(*freeze(result)) == result
 
 
 PICTURE = Image("aGk=", "image/png")
@@ -58,7 +59,7 @@ PICTURE = Image("aGk=", "image/png")
 )
 def test_every_kind_of_output_comes_back_whole(op: str, output: AnyOutput) -> None:
     result = step_result(0, op=op, title=op, output=output)
-    assert _thaw(*_freeze(result)) == result
+    assert thaw(*freeze(result)) == result
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_the_arguments_that_a_sub_step_ran_with_come_back(literal: BashStep) -> 
         lane=3,
         group="s1.1",
     )
-    assert _thaw(*_freeze(result)) == result
+    assert thaw(*freeze(result)) == result
 
 
 async def test_a_run_comes_back_with_its_steps_in_order(runs: Runs) -> None:
@@ -248,7 +249,7 @@ async def test_recent_runs_come_newest_first_and_by_conversation(runs: Runs) -> 
 
 def test_a_result_that_an_older_version_wrote_is_read() -> None:
     head = '{"id":"a","op":"bash","state":"ok","title":"bash","index":[0,0],"queued_s":0.0,"started_s":0.5,"lane":0}'
-    assert _thaw(head, None) == StepResult(
+    assert thaw(head, None) == StepResult(
         "a", "bash", "ok", "bash", (0, 0), queued_s=0.0, started_s=0.5, lane=0, waited_for="", tries=()
     )
 

@@ -32,7 +32,7 @@ from fourfold_tools.progress import Progress
 from fourfold_tools.resume import Rest
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.database import StoreBusy
-from fourfold_tools.store.runs import RunJournal
+from fourfold_tools.store.journal import RunJournal
 from fourfold_tools.verification.live import Finished, verify_live
 from fourfold_tools.verification.load import LoadLog
 from fourfold_tools.verification.record import judge, record_of_run, with_tokens
@@ -227,7 +227,8 @@ class Execution:
         unstored = await journal.close("done", self._stored(report, answer.tokens))
         unwritten_handoff = None if self._handoff is None else await self._write_handoff(self._handoff)
         await self._runtime.timings.learn(self._prepared.steps, report.results)
-        late = [_store_signal(problem) for problem in (unwritten, unstored, unwritten_handoff) if problem]
+        problems = (unwritten, unstored, unwritten_handoff, self._new_fault())
+        late = [_store_signal(problem) for problem in problems if problem]
         blocks = (*answer.blocks, *(signal.line() for signal in late)) if answer.blocks else ()
         if structured is not None:
             structured["signals"] += [signal.data() for signal in late]
@@ -290,6 +291,14 @@ class Execution:
         overhead = self._runtime.settings.context.call_overhead_tokens
         return lambda cost: with_tokens(found, ok, cost.tokens, cost.bodies, calls, cost.cut, overhead)
 
+    def _new_fault(self) -> str | None:
+        """The store's fault that no answer has told yet; `status` tells it as long as it lasts."""
+        fault = self._runtime.database.fault
+        if fault == self._runtime.told_fault:
+            return None
+        self._runtime.told_fault = fault
+        return fault
+
     def _report(
         self, journal: RunJournal, scheduler: Scheduler, verdict: Callable[[Delivered], MathVer]
     ) -> RunReport:
@@ -298,9 +307,7 @@ class Execution:
             signals = [_handed_over(signal, self._handoff) for signal in signals]
         signals += [*self._signals, *pressure_signals(self._runtime.pressure.since(self._decided))]
         signals += trouble_signals(scheduler.changes)
-        fault = self._runtime.database.fault
-        if fault and fault != self._runtime.told_fault:  # once, and in `status` as long as it lasts
-            self._runtime.told_fault = fault
+        if fault := self._new_fault():
             signals.append(_store_signal(fault))
         missing = self._runtime.sandbox.missing
         if missing and not self._runtime.told_open:

@@ -15,6 +15,7 @@ from fourfold_tools.errors import Contention, Fault, InvalidRequest, NotFound
 from fourfold_tools.handoffs.disk import changes
 from fourfold_tools.handoffs.document import Handoff
 from fourfold_tools.handoffs.write import new_id, write_handoff
+from fourfold_tools.model.faults import brief
 from fourfold_tools.model.output import Json
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
@@ -87,7 +88,7 @@ async def _next_calls(runtime: Runtime, document: Handoff) -> list[dict[str, Jso
 
 def _load(folder: Path, name: str) -> Handoff:
     if not _ID.fullmatch(name):
-        raise InvalidRequest([Fault("id", f"expected h- and letters or digits, got {name!r}")])
+        raise InvalidRequest([Fault("id", f"expected h- and letters or digits, got {brief(name)}")])
     try:
         data: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         return Handoff.of(data)

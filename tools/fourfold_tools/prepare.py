@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fourfold_tools.conflicts import barrier_edges, conflict_edges
 from fourfold_tools.engine.spread import check_references
-from fourfold_tools.errors import Fault, InvalidRequest
+from fourfold_tools.errors import Fault, InvalidRequest, NotFound
 from fourfold_tools.graph import Edge, Graph, check_ids
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import FIELDS, AnyStep, Reference, arguments_with_references, references
@@ -48,11 +48,22 @@ def prepare(
         raise InvalidRequest(faults)
     hard = _hard_edges(named, refs, index)
     graph = Graph.build(ids, hard)
-    effects = tuple(effects_of(step) for step in named)
+    effects = _effects(named, effects_of)
     soft = conflict_edges(ids, graph.order, effects)
     if barrier:
         soft += barrier_edges(ids, graph.order, effects)
     return Prepared(tuple(named), effects, Graph.build(ids, [*hard, *soft]) if soft else graph)
+
+
+def _effects(steps: Sequence[AnyStep], effects_of: Callable[[AnyStep], Effects]) -> tuple[Effects, ...]:
+    """What each step touches; a declared path that cannot be one is a fault of its step."""
+    found: list[Effects] = []
+    for i, step in enumerate(steps):
+        try:
+            found.append(effects_of(step))
+        except NotFound as exc:
+            raise InvalidRequest([Fault(f"steps[{i}]", exc.message)]) from exc
+    return tuple(found)
 
 
 def _named(steps: Sequence[AnyStep]) -> list[AnyStep]:

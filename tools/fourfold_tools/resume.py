@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from fourfold_tools.model.request import AnyStep, BatchRequest
 from fourfold_tools.model.result import StepResult, repeatable
 from fourfold_tools.runtime import Runtime
-from fourfold_tools.store.runs import RunJournal, StoredRun
+from fourfold_tools.store.journal import RunJournal
+from fourfold_tools.store.runs import StoredRun
 
 _RULES = {"unknown", "on_error", "max_parallel"}
 _UNKNOWN = "started before the run broke off and never confirmed; retry_unknown runs it again"
@@ -38,6 +39,7 @@ async def rest_of(runtime: Runtime, run: str, *, retry_unknown: bool) -> Rest:
     done = {r.index: r for r in record_of(stored, steps) if r.state in {"ok", "failed", "timed_out", "unknown"}}
     if retry_unknown:
         done = {key: result for key, result in done.items() if result.state != "unknown"}
+    journal.had(list(done.values()))
     for result in done.values():
         if result.state == "unknown":  # so far only its start is written
             journal.ended(result)

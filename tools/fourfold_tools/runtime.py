@@ -164,6 +164,7 @@ class Runtime:
             stack.push_async_callback(database.aclose)
             meter = Meter(env, str(roots[0]), settings.context, guesses=not shared)
             runtime = cls._assemble(settings, roots, state, env, database, spawner, meter)
+            stack.push_async_callback(runtime.runs.settle)
             stack.push_async_callback(runtime.fetch.aclose)
             stack.push_async_callback(runtime.timings.save)
             yield runtime
@@ -202,7 +203,7 @@ class Runtime:
             workspace=workspace,
             state=state,
             database=database,
-            runs=Runs(database),
+            runs=Runs(database, state / "runs"),
             timings=Timings(database),
             ops={name: GuardedOp(op, permissions) for name, op in ops.items()},
             permissions=permissions,

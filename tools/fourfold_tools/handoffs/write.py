@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from fourfold_tools.context.goal import first_user_message
 from fourfold_tools.context.usage import Usage
-from fourfold_tools.errors import Contention, FourfoldError
+from fourfold_tools.errors import Contention, FourfoldError, NotFound
 from fourfold_tools.handoffs.disk import repository, state_of
 from fourfold_tools.handoffs.document import FileState, Handoff, fitted
 from fourfold_tools.model.result import StepResult
@@ -55,7 +55,11 @@ async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     if usage.conversation is not None:
         goal = await anyio.to_thread.run_sync(first_user_message, usage.conversation.path)
     recent = await runtime.runs.recent(_RUNS, conversation)
-    runs = [await runtime.runs.get(run.id) for run in recent if run.cwd == runtime.workspace.cwd]
+    runs: list[StoredRun] = []
+    for run in recent:
+        if run.cwd == runtime.workspace.cwd:
+            with suppress(NotFound):  # pruned meanwhile, or damaged: the others are handed over all the same
+                runs.append(await runtime.runs.get(run.id))
     plans = await _plans_of(runtime, conversation)
     if plans:
         goal = plans[0].goal

@@ -115,6 +115,10 @@ def _from_context(kind: str, ctx: dict[str, Any]) -> str | None:
             return f"expected at most {ctx['le']:g}"
         case "too_short" | "string_too_short":
             return "must not be empty"
+        case "string_too_long":
+            return f"expected at most {ctx['max_length']:,} characters"
+        case "too_long":
+            return f"expected at most {ctx['max_length']:,} entries"
         case "string_pattern_mismatch":
             return "expected 1 to 64 letters, digits, _ or -"
         case _:
@@ -126,10 +130,10 @@ def _shown(value: Any) -> str:
         return "null"
     kind = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object"}
     name = kind.get(type(value).__name__, type(value).__name__)
-    return f"{_brief(value)} ({name})"
+    return f"{brief(value)} ({name})"
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
     """The value as Python writes it, of a long one the beginning; no more of it is looked at than is shown."""
     text = ""
     for piece in _pieces(value):

@@ -197,7 +197,7 @@ class Ripgrep:
     async def _run(self, arguments: Sequence[str], tap: Tap, ended: Ended, stdin: int | None = None) -> None:
         """One run, killed when the tap is full; its end is added to `ended`."""
         for argument in arguments:
-            if "\0" in argument or len(argument.encode()) > MAX_PATTERN_BYTES + 64:
+            if "\0" in argument or len(os.fsencode(argument)) > MAX_PATTERN_BYTES + 64:
                 raise InvalidRequest("a pattern, glob or type holds a NUL character or is longer than 65,536 bytes")
         program = find_ripgrep()
         confinement = self._confinement(program)

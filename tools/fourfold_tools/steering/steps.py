@@ -17,6 +17,7 @@ from fourfold_tools.deployment.prompts import DEFAULT_AGENT, Situation, launch_e
 from fourfold_tools.deployment.schedule import schedule
 from fourfold_tools.errors import Contention, Fault, FourfoldError, InvalidRequest
 from fourfold_tools.graph import Edge, Graph
+from fourfold_tools.model.faults import brief
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import FinishedTask
 from fourfold_tools.runtime import Runtime
@@ -205,6 +206,9 @@ def _ended(runtime: Runtime, plan: Deployment, finished: Sequence[FinishedTask])
         elif entry.task in seen:
             faults.append(Fault(f"finished[{i}].task", f"{entry.task!r} stands in finished[{seen[entry.task]}] too"))
         seen.setdefault(entry.task, i)
+        for j, path in enumerate(entry.outputs):
+            if "\0" in path:
+                faults.append(Fault(f"finished[{i}].outputs[{j}]", f"expected a path, got {brief(path)} (string)"))
     if faults:
         raise InvalidRequest(faults)
     return [

@@ -1,9 +1,11 @@
 """The database: one SQLite file in WAL mode, used by one thread at a time, and what happens when it is broken."""
 
 import logging
+import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,6 +52,20 @@ CREATE TABLE IF NOT EXISTS agent_times(
 CREATE INDEX IF NOT EXISTS agent_times_agent ON agent_times(agent, recorded);
 """
 
+_TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", _SCHEMA))
+# Seconds that a writer waits for a file on which it has waited in vain before, until that has worked again: a server
+# that is stopped in the middle of a write must not cost each step of every other one the whole wait.
+_SHORT_S = 0.05
+_AGAIN_S = 0.005  # between two tries to switch a new file to WAL, for which SQLite itself does not wait
+# A mistake of the program, not of the file.
+_MISTAKES = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+)
+
 
 class StoreBusy(Exception):
     """Another server held the file for longer than the bound; what was to be written is still in memory."""
@@ -59,17 +75,22 @@ class Database:
     """One connection. Mutable: `fault` says, once it is not None, why the file is no longer used.
 
     A file that cannot be opened or written (read-only folder, full disk, not a database) is replaced by a database
-    in memory, so that a batch never stops for its sake; a damaged file is kept beside a new one.
+    in memory, so that a batch never stops for its sake; a damaged file is kept beside a new one. A file that somebody
+    else moved away or deleted is left for the one that now stands, or is begun, at its path.
+
+    generation: grows when another database takes the place of the one before; what was written there is not here.
     """
 
     def __init__(self, path: Path | None, busy_s: float, *, prompt: bool = False) -> None:
         """path: None keeps everything in memory. prompt: the file system answers at once (it is local)."""
         self.path = path
         self.fault: str | None = None
-        self._busy_s = busy_s
+        self.generation = 0
+        self._busy_s = self._patience_s = busy_s
+        self._file: tuple[int, int] | None = None
         self._prompt = prompt
         self._in_a_row = 0
-        self._waits = True
+        self._waits = (0, 0)  # milliseconds for another server, pages of the log; as set on the connection
         self._connection: sqlite3.Connection | None = None
         self._one = CapacityLimiter(1)
 
@@ -94,7 +115,13 @@ class Database:
 
     def _in_thread(self, work: Callable[[sqlite3.Connection], T]) -> T:
         self._patient(wait=True)
-        return self.use_now(work)
+        try:
+            value = self.use_now(work)
+        except StoreBusy:
+            self._patience_s = _SHORT_S
+            raise
+        self._patience_s = self._busy_s
+        return value
 
     def use_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The same on the calling thread.
@@ -102,16 +129,21 @@ class Database:
         Raises:
             StoreBusy: the file stayed locked.
         """
-        try:
-            return self._transaction(self._open(), work)
-        except (sqlite3.Error, OSError) as exc:
-            if _is_busy(exc):
-                raise StoreBusy("another server holds the store") from exc
-            return self._transaction(self._replace(exc), work)
+        renewable = True  # the file, then a new one in its place, then memory
+        while True:
+            try:
+                return self._transaction(self._open(), work)
+            except (sqlite3.Error, OSError) as exc:
+                if _is_busy(exc):
+                    raise StoreBusy("another server holds the store") from exc
+                if self.path is None or isinstance(exc, _MISTAKES):
+                    raise
+                self._give_up(exc, renewable=renewable)
+                renewable = False
 
     def _may_be_now(self) -> bool:
         """Whether small work need not wait: the file is open and local, and no work is in the thread."""
-        free = self._one.borrowed_tokens == 0 and self._connection is not None
+        free = self._one.borrowed_tokens == 0 and self._connection is not None and not self._moved()
         return free and (self._prompt or self.path is None) and self._in_a_row < _MOST_IN_A_ROW
 
     def _at_once(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -121,10 +153,11 @@ class Database:
 
     def _patient(self, *, wait: bool) -> None:
         """Whether the connection may wait: for another server, and for the disk to take the log."""
-        if self._connection is not None and wait != self._waits:
-            self._connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000) if wait else 0}")
-            self._connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES if wait else 0}")
-            self._waits = wait
+        wanted = (int(self._patience_s * 1000), _LOG_PAGES) if wait else (0, 0)
+        if self._connection is not None and wanted != self._waits:
+            self._connection.execute(f"PRAGMA busy_timeout={wanted[0]}")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={wanted[1]}")
+            self._waits = wanted
 
     async def aclose(self) -> None:
         await anyio.to_thread.run_sync(self._close, limiter=self._one)
@@ -140,56 +173,139 @@ class Database:
             value = work(connection)
             connection.execute("COMMIT")
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            try:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            except sqlite3.Error:  # closing it undoes what was begun
+                self._close()
             raise
         return value
 
     def _open(self) -> sqlite3.Connection:
+        if self._moved():
+            _log.warning("store: %s was moved or deleted by somebody else", self.path)
+            self._close()
         if self._connection is None:
             if self.path is None:
                 self._connection = self._connect(":memory:")
             else:
                 self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._file = _identity(self.path)
                 self._connection = self._connect(str(self.path))
+                self._file = self._file or _identity(self.path)
+            self._patience_s = self._busy_s
+            self.generation += 1
         return self._connection
 
+    def _moved(self) -> bool:
+        """Whether the file that is open stands no longer at its path; it would take writes that nobody reads."""
+        opened = self._connection is not None and self.path is not None
+        return opened and self.path is not None and _identity(self.path) != self._file
+
     def _connect(self, target: str) -> sqlite3.Connection:
-        self._waits = True
+        self._waits = (int(self._busy_s * 1000), _LOG_PAGES)
         connection = sqlite3.connect(target, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            self._write_ahead(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] > SCHEMA_VERSION:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
                 raise sqlite3.DatabaseError("the file was written by a newer fourfold")
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            if version < SCHEMA_VERSION or not _names(connection) >= _TABLES:
+                self._transaction(connection, _make_tables)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _replace(self, exc: sqlite3.Error | OSError) -> sqlite3.Connection:
-        """Give the file up: a damaged one is put aside and begun anew, anything else goes on in memory."""
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Switch to WAL; of several servers that begin one file together each waits for the others."""
+        until = time.monotonic() + self._busy_s
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as exc:
+                if not _is_busy(exc) or time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_S)
+            else:
+                return
+
+    def _give_up(self, exc: sqlite3.Error | OSError, *, renewable: bool) -> None:
+        """Leave the file: a damaged one is put aside and begun anew, instead of any other memory is used."""
+        damaged = self._file
         self._close()
         self.fault = f"{self.path}: {exc}"
-        _log.warning("store: %s", self.fault)
-        if self.path is not None and _is_damaged(exc):
-            aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
+        told = "; this server's runs are kept in memory only"
+        if self.path is not None and renewable and _is_damaged(exc):
             try:
-                self.path.replace(aside)
-                for suffix in ("-wal", "-shm"):
-                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-                self._connection = self._connect(str(self.path))
+                done = _put_aside(self.path, damaged, self._busy_s)
+                self._open()
             except (OSError, sqlite3.Error):
-                self._connection = None
+                self._close()
+                self.path = None
             else:
-                self.fault += f"; kept as {aside.name}, a new store was begun"
-                return self._connection
-        self.path = None
-        self.fault += "; this server's runs are kept in memory only"
-        self._connection = self._connect(":memory:")
-        return self._connection
+                told = done
+        else:
+            self.path = None
+        self.fault += told
+        _log.warning("store: %s", self.fault)
+
+
+def _put_aside(path: Path, damaged: tuple[int, int] | None, busy_s: float) -> str:
+    """Move the damaged file away, with its log, unless another server has done it; what became of it, in words."""
+    with _alone(path, busy_s):
+        if _identity(path) != damaged:
+            return "; another server has begun a new store already"
+        aside = _free_name(path)
+        path.replace(aside)
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists():
+            log.replace(aside.with_name(f"{aside.name}-wal"))
+        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        return f"; kept as {aside.name}, a new store was begun"
+
+
+def _free_name(path: Path) -> Path:
+    found = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+    number = 1
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}.damaged-{int(time.time())}-{number}")
+    return found
+
+
+@contextmanager
+def _alone(path: Path, busy_s: float) -> Generator[None]:
+    """Hold the right to put the file aside; SQLite's own lock on a second file, which goes with its process."""
+    with closing(sqlite3.connect(path.with_name(f"{path.name}.repair"), timeout=busy_s)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _names(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+
+
+def _text(raw: bytes) -> str:
+    """A text as it is; damaged bytes in it must not give up the whole file."""
+    return raw.decode("utf-8", "replace")
 
 
 def _is_busy(exc: BaseException) -> bool:

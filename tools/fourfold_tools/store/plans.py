@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fourfold_tools.errors import Contention, NotFound
+from fourfold_tools.model.faults import brief
 from fourfold_tools.store.database import Database, StoreBusy
 from fourfold_tools.store.owner import is_alive
 
@@ -110,7 +111,8 @@ class Plans:
         """
         row = await self._use(lambda db: db.execute(f"SELECT {_COLUMNS} FROM plans WHERE id=?", (plan,)).fetchone())
         if row is None:
-            raise NotFound(f"no plan {plan!r} in the store (fourfold://plans lists what is there)")
+            why = f"; the store: {self._database.fault}" if self._database.fault else ""
+            raise NotFound(f"no plan {brief(plan)} in the store (fourfold://plans lists what is there){why}")
         return _plan(row)
 
     async def recent(self, limit: int) -> list[StoredPlan]:

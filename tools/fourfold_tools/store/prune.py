@@ -5,6 +5,8 @@ import sqlite3
 import time
 from pathlib import Path
 
+import anyio.to_thread
+
 from fourfold_tools.store.database import Database, StoreBusy
 from fourfold_tools.store.owner import is_alive
 
@@ -13,15 +15,16 @@ async def prune(database: Database, files: Path, max_age_days: float, max_bytes:
     """Delete runs that are too old or too many, with their files, and plans that are too old; the runs that went.
 
     Runs that are still running are kept; one whose process is gone is not running. A folder of a run that the store
-    does not know any more goes too.
+    does not know any more goes too, unless the store has a fault: then it may be another one than they belong to.
     """
     oldest = time.time() - max_age_days * 86_400
+    sizes = await anyio.to_thread.run_sync(_sizes, files)
 
     def choose(db: sqlite3.Connection) -> tuple[list[str], set[str]]:
         rows = db.execute("SELECT id, created, bytes, state, owner FROM runs ORDER BY created DESC").fetchall()
         total, gone = 0, list[str]()
         for name, created, size, state, owner in rows:
-            total += size + _files_bytes(files / name)
+            total += size + sizes.get(name, 0)
             if not (state == "running" and is_alive(owner)) and (created < oldest or total > max_bytes):
                 gone.append(name)
         for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
@@ -33,12 +36,20 @@ async def prune(database: Database, files: Path, max_age_days: float, max_bytes:
         gone, kept = await database.use(choose)
     except StoreBusy:
         return []
-    for folder in _folders(files):
-        if folder.name not in kept and _age_s(folder) > 3_600:
-            shutil.rmtree(folder, ignore_errors=True)
-    for name in gone:
-        shutil.rmtree(files / name, ignore_errors=True)
+    if database.fault is None:
+        await anyio.to_thread.run_sync(_remove, files, set(gone), kept)
     return gone
+
+
+def _remove(files: Path, gone: set[str], kept: set[str]) -> None:
+    for folder in _folders(files):
+        if folder.name in gone or (folder.name not in kept and _age_s(folder) > 3_600):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sizes(files: Path) -> dict[str, int]:
+    """Bytes of each run's files; looked at before the store is locked, because there may be thousands."""
+    return {folder.name: _files_bytes(folder) for folder in _folders(files)}
 
 
 def _files_bytes(folder: Path) -> int:
