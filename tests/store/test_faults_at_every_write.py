@@ -25,7 +25,7 @@ from fourfold_tools.store.runs import Runs, StoredRun
 pytestmark = pytest.mark.anyio
 _BESIDE = {"-wal", "-shm", "pair"}
 ALL = bool(os.environ.get("FOURFOLD_FAULTS_ALL"))
-MOST_STATEMENTS = 80  # of one batch, more than there are
+MOST_STATEMENTS = 400  # of one batch, more than there are
 STEPS = (
     {"id": "first", "op": "bash", "command": "echo once >> log; cat log"},
     {"id": "lines", "op": "read", "path": "log", "needs": ["first"]},
