@@ -23,7 +23,7 @@ from processes import descendants, linux
 
 from fourfold_server.app import build
 
-pytestmark = [pytest.mark.anyio, linux]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, linux]
 
 CALLS = int(os.environ.get("FOURFOLD_FUZZ_CALLS", "700"))
 IN_PROCESS = CALLS * 7 // 10

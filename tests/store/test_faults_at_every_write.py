@@ -22,7 +22,7 @@ from fourfold_tools.store.database import Database, StoreBusy
 from fourfold_tools.store.plans import Plans
 from fourfold_tools.store.runs import Runs, StoredRun
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 _BESIDE = {"-wal", "-shm", "pair"}
 ALL = bool(os.environ.get("FOURFOLD_FAULTS_ALL"))
 MOST_STATEMENTS = 400  # of one batch, more than there are

@@ -362,7 +362,7 @@ def call_of(seed: int, known: Mapping[str, list[str]], *, wire: bool = False) ->
     for _ in range(draw.chance.choice((0, 0, 0, 0, 1, 1, 2, 4))):
         arguments = draw.bent(arguments)
     arguments = arguments if isinstance(arguments, dict) else {"steps": arguments}
-    return tool, _harmless(_jsonable(arguments) if wire else arguments, draw)
+    return tool, _harmless(jsonable(arguments) if wire else arguments, draw)
 
 
 def _harmless(value: Any, draw: Draw) -> Any:
@@ -377,17 +377,17 @@ def _harmless(value: Any, draw: Draw) -> Any:
     return [_harmless(v, draw) for v in value] if isinstance(value, list) else value
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Without lone surrogates and numbers that JSON does not have: what any client's encoder lets through."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_jsonable(k): _jsonable(v) for k, v in value.items()}
+        return {jsonable(k): jsonable(v) for k, v in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return 0
     if isinstance(value, int) and value > 10**4000:  # JSON has it, but no parser here takes it
         return 10**400
-    return [_jsonable(v) for v in value] if isinstance(value, list) else value
+    return [jsonable(v) for v in value] if isinstance(value, list) else value
 
 
 def write_tree(root: Path) -> None:
