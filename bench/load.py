@@ -19,8 +19,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from run import RESULTS, heading
+from machine import heading
 from soak import FILES, look, proc, settled, write_files
+from table import RESULTS
 from wire import Wire, fourfold_argv
 
 STEPS = 10_000

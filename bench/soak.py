@@ -25,8 +25,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fourfold_tools.mathver.student import t_quantile
-from run import RESULTS, heading, web_server
+from machine import heading
+from table import RESULTS
 from wire import Wire, fourfold_argv
+from world import web_server
 
 BLOCKS = 20  # of the samples that count for the slope
 LEVEL_MIB_PER_H = 4.0  # a slope whose interval lies above this fails: about one percent a quarter of an hour
