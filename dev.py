@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def main() -> int:
         ("test", "run the tests (arguments go to pytest)", _test),
         ("check", "format, lint, types, import layers, tests", _check),
         ("fix", "format and mend what the linter can", _fix),
+        ("dist", "build the wheel, the source archive and the bundle for desktop clients into dist/", _dist),
         (
             "node",
             "install from npm what the tests drive: Claude Code, the MCP Inspector, the conformance suite",
@@ -102,6 +104,23 @@ def _node(rest: Sequence[str]) -> int:
     return subprocess.run(
         [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"], cwd=NODE, check=False
     ).returncode
+
+
+def _dist(rest: Sequence[str]) -> int:
+    """dist/*.whl, dist/*.tar.gz and dist/fourfold.mcpb; the bundle only where the packages of `node` are."""
+    if failed := _run("python", "-m", "build", "--outdir", "dist", "."):
+        return failed
+    pack = NODE / "node_modules" / ".bin" / "mcpb"
+    if not pack.exists():
+        print("no bundle: `python3 dev.py node` brings the program that packs it", file=sys.stderr)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Path(folder)
+        for name in ("server", "tools", "config"):
+            shutil.copytree(ROOT / name, stage / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "config/bundle/manifest.json"):
+            shutil.copy(ROOT / name, stage)
+        return subprocess.run([str(pack), "pack", folder, str(ROOT / "dist" / "fourfold.mcpb")], check=False).returncode
 
 
 def _run(program: str, *arguments: str) -> int:

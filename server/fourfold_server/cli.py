@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from fourfold_server import __version__
+from fourfold_server.completion import add_completion, complete
 from fourfold_server.deploying import add_deploy, add_worker
-from fourfold_server.ends import INTERRUPTED, OK, SOME_FAILED, bad, in_loop
+from fourfold_server.ends import BAD_REQUEST, INTERRUPTED, OK, SOME_FAILED, bad, in_loop
 from fourfold_server.given import object_in
 from fourfold_server.seeing import add_watch
 
@@ -69,7 +70,12 @@ exit codes: 0 planned, 1 refused for want of context, 2 the request is wrong
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    complete(parser)
+    args = parser.parse_args(argv)
+    if not hasattr(args, "run"):
+        parser.print_help(sys.stderr)
+        sys.exit(BAD_REQUEST)
     try:
         code: int = args.run(args)
     except KeyboardInterrupt:
@@ -89,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=raw,
     )
     parser.add_argument("--version", action="version", version=f"fourfold {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     serve = commands.add_parser(
         "serve",
@@ -151,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
     register.add_argument("--http", metavar="URL", help="a server that runs already (`fourfold serve --http`)")
     register.add_argument("--dry-run", action="store_true", help="only print")
     register.set_defaults(run=_register)
+
+    add_completion(commands)
     return parser
 
 
