@@ -120,7 +120,9 @@ def _dist(rest: Sequence[str]) -> int:
             shutil.copytree(ROOT / name, stage / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "config/bundle/manifest.json"):
             shutil.copy(ROOT / name, stage)
-        return subprocess.run([str(pack), "pack", folder, str(ROOT / "dist" / "fourfold.mcpb")], check=False).returncode
+        return subprocess.run(
+            [str(pack), "pack", folder, str(ROOT / "dist" / "fourfold.mcpb")], check=False
+        ).returncode
 
 
 def _run(program: str, *arguments: str) -> int:

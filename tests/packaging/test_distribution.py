@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
 TOOLS = {"inspect", "batch", "plan", "checkpoint", "handoff", "verify", "status"}
 _BUILD_S = 300.0
+# How this machine reaches the package index: what a clean environment must keep for uv.
+INDEX = {k: v for k, v in os.environ.items() if k.upper().startswith(("SSL_", "UV_", "HTTP_", "HTTPS_", "NO_PROXY"))}
 
 
 def run(argv: Sequence[str | Path], cwd: Path, **env: str) -> str:
@@ -53,7 +55,8 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def tools_of(command: str, arguments: Sequence[str], cwd: Path, **env: str) -> set[str]:
     """The tools that a server lists to a real client."""
-    given = {"PATH": os.environ["PATH"], "HOME": str(cwd), "FOURFOLD_STATE_DIR": str(cwd / "state"), **env}
+    own = {"PATH": os.environ["PATH"], "HOME": str(cwd), "FOURFOLD_STATE_DIR": str(cwd / "state")}
+    given = {**INDEX, **own, **env}
     started = StdioServerParameters(command=command, args=list(arguments), env=given, cwd=cwd)
     async with Client(started, mode="auto", read_timeout_seconds=_BUILD_S) as client:
         return {tool.name for tool in (await client.list_tools()).tools}
@@ -87,7 +90,7 @@ def test_pipx_runs_the_wheel(wheel: Path, tmp_path: Path) -> None:
 @pytest.mark.node
 def test_claude_code_connects_to_a_server_that_uvx_starts(wheel: Path, tmp_path: Path) -> None:
     lab.node_program("claude")
-    env = {**lab.clean_environment(tmp_path), "UV_CACHE_DIR": str(tmp_path.parent / "uv")}
+    env = {**INDEX, **lab.clean_environment(tmp_path), "UV_CACHE_DIR": str(tmp_path.parent / "uv")}
     uvx = [str(SCRIPTS / "uvx"), "--from", str(wheel), "fourfold", "serve"]
     added = lab.run_claude(["mcp", "add", "fourfold", "--", *uvx], cwd=tmp_path, env=env)
     assert added.returncode == 0, added.stdout + added.stderr
