@@ -49,6 +49,7 @@ def main() -> int:
         ("test", "run the tests (arguments go to pytest)", _test),
         ("check", "format, lint, types, import layers, tests", _check),
         ("fix", "format and mend what the linter can", _fix),
+        ("docs", "build the documentation's site into site/", _docs),
         ("dist", "build the wheel, the source archive and the bundle for desktop clients into dist/", _dist),
         (
             "node",
@@ -104,6 +105,10 @@ def _node(rest: Sequence[str]) -> int:
     return subprocess.run(
         [npm, "install", "--no-audit", "--no-fund", "--no-package-lock"], cwd=NODE, check=False
     ).returncode
+
+
+def _docs(rest: Sequence[str]) -> int:
+    return _run("mkdocs", "build", "--strict", "--site-dir", "site")
 
 
 def _dist(rest: Sequence[str]) -> int:

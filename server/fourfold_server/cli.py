@@ -70,7 +70,7 @@ exit codes: 0 planned, 1 refused for want of context, 2 the request is wrong
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
-    parser = _parser()
+    parser = command_line()
     complete(parser)
     args = parser.parse_args(argv)
     if not hasattr(args, "run"):
@@ -86,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="fourfold",

@@ -39,7 +39,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 def _print(args: argparse.Namespace) -> int:
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["fourfold"], shell=args.shell))
+    print(shellcode(["fourfold"], shell=args.shell))
     return OK
