@@ -31,7 +31,7 @@ def tools_page() -> str:
         parts.append(_arguments(tool.input_schema))
         items = tool.input_schema["properties"].get("steps") or tool.input_schema["properties"].get("tasks")
         if items:
-            parts += [f"### Each of {'steps' if 'steps' in tool.input_schema['properties'] else 'tasks'}"]
+            parts += [f"### {'A step' if 'steps' in tool.input_schema['properties'] else 'A task'}"]
             parts += [_arguments(items["items"])]
     return "\n\n".join(parts) + "\n"
 
