@@ -16,7 +16,7 @@ from fourfold_tools.deployment.tasks import Task
 from fourfold_tools.fleet.contract import AgentTask
 from fourfold_tools.fleet.course import Course
 from fourfold_tools.fleet.home import Home
-from fourfold_tools.fleet.journal import Attempt, Journal, Pause
+from fourfold_tools.fleet.journal import Attempt, Journal, Moment, Pause
 from fourfold_tools.fleet.limits import Limits, Room, Spending, room
 from fourfold_tools.fleet.presence import this_host, this_worker
 from fourfold_tools.fleet.store import Store
@@ -97,9 +97,8 @@ class Deployer:
         """
         await self._adopt()
         while True:
-            attempts = await self._db(self._journal.open, self._plan)
-            pause = await self._db(self._journal.paused)
-            spending = await self._spending(attempts)
+            moment = await self._db(self._journal.moment, self._plan)
+            attempts, pause, spending = moment.attempts, moment.pause, _spending(moment)
             space = self._space(attempts, spending, pause)
             moved = await self._advance(attempts, space)
             assert self._step is not None
@@ -127,7 +126,7 @@ class Deployer:
         lost = [key for key in running if key not in known]
         elsewhere = await self._db(self._journal.adopt, self._plan, stored.created, this_worker(), lost)
         await self._prepare(plan, progress)
-        for attempt in await self._db(self._journal.open, self._plan):
+        for attempt in (await self._db(self._journal.moment, self._plan)).attempts:
             if attempt.state == "cancelled" or (attempt.state == "unknown" and self._retry_unknown):
                 await self._db(self._journal.release, attempt.key, attempt.epoch, attempt.state)
         for key in lost:
@@ -214,11 +213,6 @@ class Deployer:
     def _gone_min(self) -> float:
         return (time.monotonic() - self._began) / 60
 
-    async def _spending(self, attempts: Sequence[Attempt]) -> Spending:
-        """What was spent, and what may still be by those of whom no end is known."""
-        reserved = sum(a.body.cap_usd for a in attempts if a.state != "done")
-        return Spending(await self._db(self._journal.spent_usd, self._plan), reserved)
-
     # The end.
 
     def _late(self) -> str:
@@ -245,8 +239,8 @@ class Deployer:
         until = time.monotonic() + self._settings.grace_s + self._settings.fence_s
         while True:
             await self._db(self._journal.cancel, self._plan)  # what a dead worker left is queued in the meantime
-            attempts = await self._db(self._journal.open, self._plan)
-            spending = await self._spending(attempts)
+            moment = await self._db(self._journal.moment, self._plan)
+            attempts, spending = moment.attempts, _spending(moment)
             await self._advance(attempts, Room(0, 0.0, why))
             open_ = [a for a in attempts if a.state in {"queued", "started"}]
             self._tell(attempts, spending, Room(0, 0.0, why), None)
@@ -282,6 +276,12 @@ class Deployer:
 
 def _key(name: str, plan: Deployment, progress: Progress, v: int) -> str:
     return f"{name}/{plan.graph.ids[v]}/{progress.tasks[v].attempts}"
+
+
+def _spending(moment: Moment) -> Spending:
+    """What was spent, and what may still be by those of whom no end is known."""
+    reserved = sum(a.body.cap_usd for a in moment.attempts if a.state != "done")
+    return Spending(moment.spent_usd, reserved)
 
 
 def _unknown(attempts: Sequence[Attempt]) -> tuple[str, ...]:

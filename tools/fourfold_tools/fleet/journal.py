@@ -50,6 +50,15 @@ class Pause:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Attempts whose end the deployer has not taken in, what all of the plan have spent, and the fleet's pause."""
+
+    attempts: tuple[Attempt, ...]
+    spent_usd: float
+    pause: Pause | None
+
+
 class Journal:
     """Reads and writes the fleet's tables; every method is one transaction on the calling thread."""
 
@@ -109,10 +118,17 @@ class Journal:
 
         self._store.run(write)
 
-    def open(self, plan: str) -> list[Attempt]:
-        """The attempts of a plan whose end the deployer has not taken in."""
-        sql = _text(f"SELECT {_COLUMNS} FROM fourfold_tasks WHERE plan=:plan AND taken=0 ORDER BY queued, key")
-        return self._store.run(lambda db: [_attempt(tuple(row)) for row in db.execute(sql, {"plan": plan})])
+    def moment(self, plan: str) -> "Moment":
+        """What a deployer looks at in every turn, read at once."""
+        mine = _text(f"SELECT {_COLUMNS} FROM fourfold_tasks WHERE plan=:plan AND taken=0 ORDER BY queued, key")
+        spent = _text("SELECT COALESCE(SUM(cost_usd), 0) FROM fourfold_tasks WHERE plan=:plan")
+
+        def read(db: sa.Connection) -> Moment:
+            attempts = [_attempt(tuple(row)) for row in db.execute(mine, {"plan": plan})]
+            spent_usd = float(db.execute(spent, {"plan": plan}).scalar_one())
+            return Moment(tuple(attempts), spent_usd, _pause(db, time.time()))
+
+        return self._store.run(read)
 
     def every(self, plan: str) -> list[Attempt]:
         sql = _text(f"SELECT {_COLUMNS} FROM fourfold_tasks WHERE plan=:plan ORDER BY queued, key")
@@ -127,10 +143,6 @@ class Journal:
         sql = _text("UPDATE fourfold_tasks SET taken=1 WHERE key=:key")
         if keys:
             self._store.run(lambda db: db.execute(sql, [{"key": key} for key in keys]))
-
-    def spent_usd(self, plan: str) -> float:
-        sql = _text("SELECT COALESCE(SUM(cost_usd), 0) FROM fourfold_tasks WHERE plan=:plan")
-        return self._store.run(lambda db: float(db.execute(sql, {"plan": plan}).scalar_one()))
 
     def cancel(self, plan: str) -> None:
         """What is queued does not start, what runs is to be ended by its worker."""
@@ -204,9 +216,6 @@ class Journal:
             db.execute(_text(sql), values)
 
         self._store.run(write)
-
-    def paused(self) -> Pause | None:
-        return self._store.run(lambda db: _pause(db, time.time()))
 
     def release(self, key: str, epoch: int, was: AttemptState = "started", cost_usd: float | None = None) -> bool:
         """Put an attempt back into the queue; False where it is not in that state any more.
