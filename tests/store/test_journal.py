@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier, Thread
 
+import anyio
 import pytest
 from reports import printed, step_result
 from runtimes import opened, run
@@ -114,6 +115,17 @@ async def test_an_end_that_a_locked_store_cannot_take_is_written_when_it_is_free
         assert journal.run in told
     [stored] = await runs.recent(5)
     assert (stored.id, stored.state, stored.report) == (journal.run, "done", {"wall_s": 1.0})
+
+
+async def test_ends_that_wait_are_each_written_however_many_ask_at_once(runs: Runs, tmp_path: Path) -> None:
+    journals = [await runs.begin(REQUEST, "/w", 2) for _ in range(6)]
+    with locked(tmp_path / "s.sqlite"):
+        for journal in journals:
+            assert await journal.close("done", {}) is not None
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(runs.settle)
+    assert {stored.state for stored in await runs.recent(10)} == {"done"}
 
 
 async def test_the_end_of_the_last_run_is_written_when_the_server_leaves(tmp_path: Path) -> None:

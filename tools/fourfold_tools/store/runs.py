@@ -75,12 +75,15 @@ class Runs:
 
     async def settle(self) -> None:
         """Write the ends that wait, where the store takes them now."""
-        try:
-            while self._late:
-                await self._late[0].settle()
-                del self._late[0]
-        except StoreBusy:
-            return
+        while self._late:
+            journal = self._late.pop(0)  # nobody else writes it meanwhile
+            try:
+                await journal.settle()
+            except BaseException as exc:
+                self._late.insert(0, journal)
+                if isinstance(exc, StoreBusy):
+                    return
+                raise
 
     async def get(self, run: str, *, outputs: bool = True) -> StoredRun:
         """A run with all its results.
