@@ -1,11 +1,14 @@
 """Progress: outputs checked, failures counted, dependents skipped, what may start."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fourfold_tools.deployment import plan_verification
 from fourfold_tools.deployment.deployment import Deployment, deploy
 from fourfold_tools.deployment.plan_verification import verify_plan
 from fourfold_tools.deployment.progress import (
@@ -21,6 +24,9 @@ from fourfold_tools.deployment.progress import (
     launched,
 )
 from fourfold_tools.deployment.tasks import Task
+from fourfold_tools.mathver.checks import Verdict
+from fourfold_tools.mathver.records import RunRecord
+from fourfold_tools.mathver.report import MathVer
 
 
 def task(name: str, writes: tuple[str, ...] = (), needs: tuple[str, ...] = (), reads: tuple[str, ...] = ()) -> Task:
@@ -190,3 +196,25 @@ def test_a_missing_task_makes_every_level_above_it_invalid_and_no_other() -> Non
         row = rows[plan.level_of(k)]
         assert row["state"] == ("INVALID" if missing else "UNVERIFIED")
         assert row["parent"] == ("L0:Zero" if node.parent is None else plan.level_of(node.parent))
+
+
+def test_what_is_invalid_at_one_level_is_so_at_every_level_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [task(f"t{v}") for v in range(20)]
+    plan = deploy("", tasks, max_agents=20, fanout=4, lanes=20, isolate=False, merge_minutes=2.0)
+    progress = launched(plan, fresh(plan), list(range(20)), {}, 0.0)
+    progress, _ = advance(plan, progress, [Finished(v, True, minutes=2.0) for v in range(20)], {}, 120.0)
+    sound = plan_verification.verify_run
+    leaf = next(k for k, node in enumerate(plan.orchestrators) if node.parent is not None)
+
+    def verify(record: RunRecord, *rest: Any) -> MathVer:
+        found = sound(record, *rest)
+        if found.level != plan.level_of(leaf):
+            return found
+        return replace(found, context=replace(found.context, verdict=Verdict("INVALID", "", {})))
+
+    monkeypatch.setattr(plan_verification, "verify_run", verify)
+    found = verify_plan(plan, progress, 2.0, [10] * 20)
+    up = plan.orchestrators[leaf].parent
+    assert up is not None
+    invalid = {row["level"] for row in found["levels"] if row["state"] == "INVALID"}
+    assert (found["state"], invalid) == ("INVALID", {plan.level_of(leaf), plan.level_of(up)})
