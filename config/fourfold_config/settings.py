@@ -120,6 +120,11 @@ class Store(_Section):
     most_edges: int
 
 
+class Report(_Section):
+    most_bars: int
+    most_rows: int
+
+
 class Context(_Section):
     wait_s: float
     io_s: float
@@ -207,6 +212,7 @@ class Settings(_Section):
     verify: Verify
     retry: Retry
     store: Store
+    report: Report
     context: Context
     plan: Plan
     fleet: Fleet

@@ -1,23 +1,31 @@
 """The audit at the command line: transcripts read with a progress bar, then a table or JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fourfold_config.settings import load_settings
+from fourfold_server import __version__
 from fourfold_tools.audit.audited import Audited, audit_file, transcripts
 from fourfold_tools.audit.entries import Entries
 from fourfold_tools.audit.report import AuditReport
 from fourfold_tools.errors import NotFound
 from fourfold_tools.ops.effects import classify
+from fourfold_tools.page.audit_page import audit_page
+from fourfold_tools.page.document import html as html_of
+from fourfold_tools.runtime import user_settings_file
 
 _LONG_BYTES = 16 << 20  # from here on reading takes a second or more, and a bar is shown
 _TICK_BYTES = 1 << 20
 
 
-def run_audit(path: Path, *, as_json: bool) -> int:
+def run_audit(path: Path, *, as_json: bool, html: str | None = None) -> int:
     """Audit a transcript, or every one below a folder, and print the report; 1 where a file could not be read.
+
+    html: a file for a page that shows it turn by turn.
 
     Raises:
         NotFound: no such file, or no transcript below the folder.
@@ -28,7 +36,9 @@ def run_audit(path: Path, *, as_json: bool) -> int:
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
     with _progress(sum(file.stat().st_size for file in files)) as advanced:
-        report = _audit(files, advanced)
+        report = _audit(files, advanced, keep_course=html is not None)
+    if html is not None:
+        _write_page(report, path, Path(html))
     if as_json:
         print(json.dumps(report.data(), ensure_ascii=False, indent=1))
     else:
@@ -36,14 +46,21 @@ def run_audit(path: Path, *, as_json: bool) -> int:
     return 1 if report.unreadable else 0
 
 
-def _audit(files: list[Path], advanced: Callable[[int], object]) -> AuditReport:
+def _write_page(report: AuditReport, path: Path, file: Path) -> None:
+    settings = load_settings(project=Path.cwd(), env=os.environ, user_file=user_settings_file(os.environ)).report
+    page = audit_page(report, str(path.absolute()), settings.most_rows)
+    file.write_text(html_of(page, __version__), encoding="utf-8")
+    print(f"written: {file}", file=sys.stderr)
+
+
+def _audit(files: list[Path], advanced: Callable[[int], object], *, keep_course: bool) -> AuditReport:
     conversations: list[Audited] = []
     unreadable: list[str] = []
     broken = 0
     for file in files:
         entries = Entries(file, advanced)
         try:
-            conversations += audit_file(entries, classify)
+            conversations += audit_file(entries, classify, keep_course=keep_course)
         except OSError as exc:
             unreadable.append(f"{file} ({exc.strerror})")
         broken += entries.broken

@@ -13,7 +13,7 @@ from fourfold_server.completion import add_completion, complete
 from fourfold_server.deploying import add_deploy, add_worker
 from fourfold_server.ends import BAD_REQUEST, INTERRUPTED, OK, SOME_FAILED, bad, in_loop
 from fourfold_server.given import object_in
-from fourfold_server.seeing import add_watch
+from fourfold_server.seeing import add_report, add_watch
 
 _EXAMPLES = """\
 examples:
@@ -21,6 +21,7 @@ examples:
   echo '{"steps":[{"op":"grep","pattern":"TODO"}]}' | fourfold batch -
   fourfold runs                        the last runs
   fourfold watch                       what is running now, in every server
+  fourfold report r-8kq2 --open        a run (or a plan) as a page in the browser
   fourfold show r-8kq2                 one run, step by step
   fourfold show r-8kq2/tests           the whole output of one step
   fourfold audit ~/.claude/projects    what batches would have saved in past conversations
@@ -131,10 +132,12 @@ def command_line() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
 
     add_watch(commands)
+    add_report(commands)
 
     audit = commands.add_parser("audit", help="find what batches would have saved in Claude Code's transcripts")
     audit.add_argument("path", metavar="FILE|DIR", help="a transcript (*.jsonl), or a folder of them")
     audit.add_argument("--json", action="store_true", help="as JSON, with every group and the batch for it")
+    audit.add_argument("--html", metavar="FILE", help="write a page that shows it turn by turn")
     audit.set_defaults(run=_audit)
 
     verify = commands.add_parser("verify", help="measure what running a stored run in parallel gained")
@@ -208,7 +211,7 @@ def _audit(args: argparse.Namespace) -> int:
     from fourfold_tools.errors import FourfoldError
 
     try:
-        return run_audit(Path(args.path), as_json=args.json)
+        return run_audit(Path(args.path), as_json=args.json, html=args.html)
     except FourfoldError as exc:
         return bad(exc.message)
 

@@ -21,10 +21,15 @@ Block = dict[str, Any]
 
 def node_program(name: str) -> str:
     """A program that `dev.py node` installed; a skip that says why where it is not there, a failure in CI."""
+    return str(node_file(f".bin/{name}"))
+
+
+def node_file(name: str) -> Path:
+    """A file of the packages that `dev.py node` installed; as with programs."""
     for folder in (ROOT / ".venv" / "node", Path(os.environ.get("FOURFOLD_NODE_DIR", "/nonexistent"))):
-        path = folder / "node_modules" / ".bin" / name
+        path = folder / "node_modules" / name
         if path.exists() and shutil.which("node"):
-            return str(path)
+            return path
     reason = f"{name} is not installed: run `python3 dev.py node` (needs Node.js)"
     if os.environ.get("FOURFOLD_TESTS_NEED_NODE"):
         pytest.fail(reason)

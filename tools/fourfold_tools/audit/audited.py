@@ -7,12 +7,14 @@ from operator import add
 from pathlib import Path
 
 from fourfold_tools.audit.chains import Chain
-from fourfold_tools.audit.conversation import Turn, Voice, conversations
+from fourfold_tools.audit.conversation import Call, Turn, Voice, conversations
 from fourfold_tools.audit.entries import Entries
 from fourfold_tools.audit.groups import Group, Grouper
 from fourfold_tools.audit.roles import Classify
 from fourfold_tools.audit.savings import Interval, Pace, cached_tokens, output_rate, seconds_saved, tokens_saved
 from fourfold_tools.audit.to_batch import Step, batch_of
+
+_MOST_WORDS = 90  # letters of a call's arguments that are kept for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,26 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A call in a few words, for people: its tool, and the argument that says most."""
+
+    id: str
+    tool: str
+    words: str
+
+    @classmethod
+    def of(cls, call: Call) -> "Told":
+        texts = [value for value in call.arguments.values() if isinstance(value, str)]
+        words = " ".join(" ".join(texts[:2])[: 4 * _MOST_WORDS].split())
+        return cls(call.id, call.tool, words if len(words) <= _MOST_WORDS else words[: _MOST_WORDS - 1] + "…")
+
+
+@dataclass(frozen=True, slots=True)
 class Audited:
     """One conversation of a file; agent: the subagent's id, None for the main one.
 
     rate: output tokens a second that the bounds of its seconds rest on, None where nothing told.
+    course: its turns in order, the calls of each, where they were to be kept.
     """
 
     file: str
@@ -46,6 +64,7 @@ class Audited:
     findings: tuple[Finding, ...]
     chains: tuple[Chain, ...]
     rate: float | None
+    course: tuple[tuple[Told, ...], ...] = ()
 
     @property
     def turns_saved(self) -> int:
@@ -74,10 +93,14 @@ class _Count:
     """A conversation while it goes by. Mutable."""
 
     grouper: Grouper
+    keeps: bool
     paces: list[Pace] = field(default_factory=list[Pace])
     calls: int = 0
+    course: list[tuple[Told, ...]] = field(default_factory=list[tuple[Told, ...]])
 
     def take(self, turn: Turn) -> None:
+        if self.keeps:
+            self.course.append(tuple(map(Told.of, turn.calls)))
         self.paces.append(Pace.of(turn))
         self.calls += len(turn.calls)
 
@@ -86,18 +109,21 @@ class _Count:
         rate = output_rate(self.paces)
         findings = tuple(_finding(group, rate, self.grouper.home) for group in self.grouper.groups)
         chains = tuple(self.grouper.chains)
-        return Audited(file, voice.agent, len(self.paces), self.calls, findings, chains, rate)
+        course = tuple(self.course)
+        return Audited(file, voice.agent, len(self.paces), self.calls, findings, chains, rate, course)
 
 
-def audit_file(entries: Entries, classify: Classify) -> list[Audited]:
+def audit_file(entries: Entries, classify: Classify, *, keep_course: bool = False) -> list[Audited]:
     """The conversations of one file, read once and line by line; those without a turn are left out.
+
+    keep_course: whether each keeps what its turns called.
 
     Raises:
         OSError: the file cannot be read.
     """
     counts: dict[Voice, _Count] = {}
     for voice, event in conversations(entries):
-        count = counts.setdefault(voice, _Count(Grouper(classify)))
+        count = counts.setdefault(voice, _Count(Grouper(classify), keep_course))
         count.grouper.feed(event)
         if isinstance(event, Turn):
             count.take(event)

@@ -15,12 +15,22 @@ ENDED = frozenset({"ok", "failed", "skipped"})
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTry:
+    """An attempt that failed and was followed by another, on the plan's own clock."""
+
+    began_min: float
+    ended_min: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskProgress:
     """One task. launched, ended: seconds of the epoch. minutes, tokens: as reported.
 
     began_min, ended_min: on the plan's own clock, which the reported minutes drive (see `advance`). before: hash of
     each declared output when it was launched, None where there was none. verified: outputs that an attempt which
     ended well had already made. lone: nothing else was at work during its last attempt. why: of a failure or skip.
+    tries: the attempts before the last.
     """
 
     state: TaskState = "waiting"
@@ -36,6 +46,7 @@ class TaskProgress:
     ended_min: float | None = None
     lone: bool = False
     why: str = ""
+    tries: tuple[TaskTry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,10 @@ def _judged(mine: TaskProgress, entry: Finished, raised: Sequence[Flag], verifie
     why = "; ".join(wrong) if entry.ok else (" ".join(entry.summary.split())[:300] or "it reported a failure")
     kept = verified if entry.ok else mine.verified
     state: TaskState = "failed" if mine.attempts >= MOST_LAUNCHES else "waiting"
-    return replace(mine, state=state, verified=kept, why=why)
+    tries = mine.tries
+    if state == "waiting":
+        tries = (*tries, TaskTry(mine.began_min or 0.0, mine.ended_min or 0.0, why))
+    return replace(mine, state=state, verified=kept, why=why, tries=tries)
 
 
 def _failure(name: str, mine: TaskProgress) -> Flag:

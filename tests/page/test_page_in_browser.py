@@ -1,0 +1,72 @@
+"""The pages in a real browser: no serious fault of accessibility, and only the page's own script runs."""
+
+import html
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from browser import chromium
+from report_samples import make_pages
+from scripted_claude import node_file
+
+pytestmark = pytest.mark.node
+RUN = """
+addEventListener("load", async () => {
+  const found = {};
+  for (const mode of ["light", "dark"]) {
+    document.documentElement.dataset.theme = mode;
+    for (const part of document.querySelectorAll("details")) { part.open = true; }
+    const { violations } = await axe.run();
+    found[mode] = violations.map((v) => [v.id, v.impact, v.nodes.map((n) => n.target + ": " + n.failureSummary)]);
+  }
+  document.body.innerHTML = "<pre id=found></pre>";
+  document.getElementById("found").textContent = JSON.stringify(found);
+});
+"""
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {page.stem: page for page in anyio.run(make_pages, tmp_path_factory.mktemp("pages"))}
+
+
+def dom(page: Path, profile: Path, *flags: str) -> str:
+    command = [*chromium(str(profile)), "--virtual-time-budget=20000", *flags, "--dump-dom", page.as_uri()]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8", timeout=120).stdout
+
+
+@pytest.mark.parametrize("name", ["run", "plan", "plan-half-way", "audit"])
+def test_axe_finds_no_serious_fault_in_light_and_dark(pages: dict[str, Path], name: str, tmp_path: Path) -> None:
+    text = pages[name].read_text(encoding="utf-8")
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    probe = tmp_path / "probe.html"
+    script = f"<script>{node_file('axe-core/axe.min.js').read_text(encoding='utf-8')}</script><script>{RUN}</script>"
+    probe.write_text(text.replace("</body>", f"{script}</body>"), encoding="utf-8")
+    told = re.search(r'<pre id="found">(.*?)</pre>', dom(probe, tmp_path / "profile"), re.DOTALL)
+    assert told is not None
+    found: dict[str, list[Any]] = json.loads(html.unescape(told[1]))
+    assert sorted(found) == ["dark", "light"]
+    assert [fault for mode in found.values() for fault in mode if fault[1] in {"serious", "critical"}] == []
+
+
+def test_the_pages_own_script_runs_under_its_policy_and_hostile_text_does_not(
+    pages: dict[str, Path], tmp_path: Path
+) -> None:
+    shown = dom(pages["run"], tmp_path / "profile")
+    theme = re.search(r'<button id="theme"[^>]*>', shown)
+    assert theme is not None
+    assert "hidden" not in theme[0]  # the script took the attribute away
+    assert "<img" not in shown
+    assert "onerror=alert(1)&gt;" in shown  # it is there, as text
+
+
+def test_a_script_that_is_not_the_pages_own_is_refused(pages: dict[str, Path], tmp_path: Path) -> None:
+    page = tmp_path / "foreign.html"
+    foreign = "<script>document.title = 'taken over'</script>"
+    text = pages["run"].read_text(encoding="utf-8").replace("</body>", f"{foreign}</body>")
+    page.write_text(text, encoding="utf-8")
+    assert "<title>taken over</title>" not in dom(page, tmp_path / "profile")

@@ -1,0 +1,323 @@
+"""The document: a page as one HTML file that needs nothing else. Pure."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from fourfold_tools.answer.words import seconds
+from fourfold_tools.page import drawing
+from fourfold_tools.page.chart import Chart, Lanes
+from fourfold_tools.page.critical import Link
+from fourfold_tools.page.intervals import interval
+from fourfold_tools.page.markup import Markup, Node, el, join
+from fourfold_tools.page.model import Fault, Figure, Page, Row, Table, Verdict
+from fourfold_tools.page.talks import talk_section
+
+_GOOD = frozenset({"ok", "done", "VALID", "complete"})
+_BAD = frozenset({"failed", "crashed", "INVALID"})
+_LATE = frozenset({"timed_out", "cancelled", "UNVERIFIED", "unknown", "running"})
+_MOST_NAMED = 20  # steps of a message, messages of a code
+_LONG = 11  # letters of a figure from which on it is set smaller
+_THROUGH = {"order": "came after the one above", "room": "was ready, and waited for what the one above held"}
+
+
+def html(page: Page, version: str) -> str:
+    """The whole file, UTF-8. Its policy forbids every request and every script and style but its own."""
+    style, script = _asset("page.css"), _asset("page.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    head = [
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=policy),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="referrer", content="no-referrer"),
+        el("title", f"{page.kind} {page.name} · fourfold"),
+        el("style", Markup(style)),
+    ]
+    body = [body_of(page, version), el("script", Markup(script))]
+    return "<!doctype html>\n" + el("html", el("head", head), el("body", body), lang="en") + "\n"
+
+
+def body_of(page: Page, version: str) -> Markup:
+    """What stands between the body's tags, the script aside."""
+    sections: list[Node] = [_figures(page.figures), _notes(page.notes)]
+    if page.chart is not None and page.chart.bars:
+        sections.append(_timeline(page.chart))
+    sections += [_chain(page), _faults(page.faults), _verification(page)]
+    sections += [talk_section(talk) for talk in page.talks]
+    if page.text is not None:
+        title, text = page.text
+        sections.append(_section(title, el("pre", text, class_="block panel", tabindex="0", aria_label=title)))
+    sections += [_table(table) for table in page.tables if table.rows]
+    foot = el("footer", f"fourfold {version} · made from the stored record; nothing on this page was fetched")
+    return join([_top(page), el("main", sections, id="main"), foot])
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("fourfold_tools.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def pill(state: str) -> Markup:
+    kind = "good" if state in _GOOD else "bad" if state in _BAD else "late" if state in _LATE else ""
+    return el("span", state.replace("_", " "), class_=f"pill {kind}".strip())
+
+
+def _top(page: Page) -> Markup:
+    name = el(
+        "div",
+        el("p", f"fourfold {page.kind}", class_="kind"),
+        el("h1", page.name, " ", pill(page.state) if page.state else None),
+        el("p", page.subtitle, class_="sub"),
+    )
+    button = el("button", "Colours: auto", id="theme", type="button", hidden=True)
+    return join([el("a", "To the content", href="#main", class_="skip"), el("header", name, button, class_="top")])
+
+
+def _section(title: str, *content: Node) -> Markup:
+    return el("section", el("h2", title), *content)
+
+
+def _figures(figures: Sequence[Figure]) -> Markup:
+    def one(figure: Figure) -> Markup:
+        note = el("dd", figure.note, class_="note") if figure.note else None
+        value = "value long" if len(figure.value) > _LONG else "value"
+        return el("div", el("dt", figure.label), el("dd", figure.value, class_=value), note)
+
+    return el("dl", [one(f) for f in figures], class_="figures")
+
+
+def _notes(notes: Sequence[str]) -> Markup | None:
+    return el("ul", [el("li", note) for note in notes], class_="notes") if notes else None
+
+
+def _timeline(chart: Chart) -> Markup:
+    scale = drawing.percent(chart.end)
+    only = el("button", "Critical path only", id="only", type="button", aria_pressed="false", hidden=True)
+    head = el("div", el("h2", "Timeline"), _legend(chart), only, class_="bar-head")
+    more = None
+    if chart.left_out:
+        more = el("p", f"{chart.left_out:,} more rows are in the table.", class_="sub")
+    panel = [_profile(chart), *(_lanes(lanes, chart, scale) for lanes in chart.lanes), _steps(chart, scale), more]
+    return el("section", head, el("div", panel, class_="panel"))
+
+
+def _legend(chart: Chart) -> Markup:
+    kinds = {s.kind for bar in chart.bars for s in bar.segments}
+    states = {bar.state for bar in chart.bars if bar.work}
+    rows: list[tuple[str, str, str]] = []
+    rows += [("bar ok", "run", "ran")] if "ok" in states else []
+    rows += [("bar ok critical", "run", "on the critical path")] if any(b.critical for b in chart.bars) else []
+    rows += [("bar failed", "run", "failed")] if "failed" in states or "failed" in kinds else []
+    rows += [("bar timed_out", "run", "timed out")] if "timed_out" in states else []
+    rows += [("bar running", "run", "running")] if "running" in states else []
+    rows += [("bar ok", "wait", "ready, waiting")] if "wait" in kinds else []
+    rows += [("bar ok", "pause", "before another try")] if "pause" in kinds else []
+    rows += [("bar ok", "planned", "as planned")] if "planned" in kinds else []
+    return el("ul", [el("li", _swatch(a, b), words) for a, b, words in rows], class_="legend")
+
+
+def _swatch(group: str, kind: str) -> Markup:
+    height = 4 if kind in {"wait", "pause"} else 10
+    rect = el("rect", x=1, y=(12 - height) / 2, width=20, height=height, rx=2, class_=kind)
+    return el("svg", el("g", rect, class_=group), width=22, height=12, aria_hidden="true")
+
+
+def _profile(chart: Chart) -> Markup | None:
+    drawn, most = drawing.profile(chart, 40)
+    if most < 2:
+        return None
+    told = f"Lanes at work over time, at most {most} at once"
+    view = el(
+        "svg",
+        drawn,
+        viewBox="0 0 1000 40",
+        preserveAspectRatio="none",
+        height=40,
+        class_="plot",
+        role="img",
+        aria_label=told,
+    )
+    return el("div", el("p", f"At work: at most {most} at once", class_="names sub"), view, class_="gantt")
+
+
+def _lanes(lanes: Lanes, chart: Chart, scale: drawing.Scale) -> Markup | None:
+    if not lanes.lanes:
+        return None
+    height = drawing.lanes_height(lanes)
+    names = [el("li", f"lane {i + 1}") for i in range(len(lanes.lanes))]
+    plot = el("g", drawing.grid(chart, scale, height), drawing.lanes_drawing(lanes, chart, scale))
+    return join(
+        [
+            el("h4", lanes.title),
+            el(
+                "div",
+                el("ol", names, class_="names of-lanes", aria_hidden="true"),
+                _plot(chart, scale, height, plot, lanes.title),
+                class_="gantt",
+            ),
+        ]
+    )
+
+
+def _plot(chart: Chart, scale: drawing.Scale, height: int, content: Markup, told: str, role: str = "img") -> Markup:
+    moved = el("svg", content, y=22, width="100%", height=height, overflow="visible")
+    return el("svg", drawing.axis(chart, scale), moved, height=height + 22, class_="plot", role=role, aria_label=told)
+
+
+def _steps(chart: Chart, scale: drawing.Scale) -> Markup:
+    height = drawing.steps_height(chart)
+    content = el("g", drawing.grid(chart, scale, height), drawing.steps(chart, scale, linked=True))
+    told = "Every row is a link to its line in the table below"
+    names = [
+        el("li", name, el("span", what, class_="what") if what else None, class_="on" if on else None)
+        for name, what, on in drawing.names_of(chart.bars)
+    ]
+    return join(
+        [
+            el("h4", "Steps" if chart.unit == "s" else "Tasks"),
+            el(
+                "div",
+                el("ol", names, class_="names", aria_hidden="true"),
+                _plot(chart, scale, height, content, told, "group"),
+                class_="gantt",
+            ),
+        ]
+    )
+
+
+def _chain(page: Page) -> Markup | None:
+    if len(page.chain) < 2 or page.chart is None:
+        return None
+    whole = sum(link.waited + link.ran for link in page.chain) or 1.0
+    rows: list[Markup] = []
+    at = 0.0
+    for link in page.chain:
+        rows.append(_chain_row(link, at / whole, whole, page.chart))
+        at += link.waited + link.ran
+    panel = el("div", el("p", page.chain_note, class_="sub"), el("ol", rows, class_="chain"), class_="panel")
+    return _section(page.chain_title, panel)
+
+
+def _chain_row(link: Link, at: float, whole: float, chart: Chart) -> Markup:
+    def words(value: float) -> str:
+        return seconds(value) if chart.unit == "s" else f"{value:.3g} min"
+
+    held, ran = 100 * link.waited / whole, 100 * link.ran / whole
+    text = words(link.ran) + (f", after {words(link.waited)} of waiting" if held >= 0.2 else "")
+    if link.through == "room":
+        text += f" ({_THROUGH['room']})"
+    left = 100 * at
+    end = left + held + ran
+    turned = end > 60
+    bars = [
+        el("rect", x=f"{left:.2f}%", y=6, width=f"{held:.2f}%", height=4, class_="held") if held >= 0.2 else None,
+        el("rect", x=f"{left + held:.2f}%", y=2, width=f"{max(0.2, ran):.2f}%", height=12, rx=2, class_="ran"),
+        el(
+            "text",
+            text,
+            x=f"{left if turned else end:.2f}%",
+            dx=-6 if turned else 6,
+            y=12,
+            text_anchor="end" if turned else None,
+        ),
+    ]
+    return el(
+        "li", el("span", link.name, class_="who"), el("svg", bars, role="img", aria_label=f"{link.name}: {text}")
+    )
+
+
+def _faults(faults: Sequence[Fault]) -> Markup | None:
+    if not faults:
+        return None
+
+    def message(text: str, names: Sequence[str]) -> list[Node]:
+        told = ", ".join(names[:_MOST_NAMED]) + (
+            f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        )
+        return [el("p", told, class_="who"), el("pre", text) if text else None]
+
+    def one(fault: Fault) -> Markup:
+        head = el("h3", fault.code.replace("_", " "), el("span", f" · {fault.count}", class_="count"))
+        shown = fault.messages[:_MOST_NAMED]
+        more = len(fault.messages) - len(shown)
+        rest = el("p", f"and {more:,} more messages, in the table", class_="who") if more > 0 else None
+        return el("li", head, [message(text, names) for text, names in shown], rest)
+
+    return _section("Failures", el("ul", [one(f) for f in faults], class_="faults"))
+
+
+def _verification(page: Page) -> Markup | None:
+    if not page.verdicts:
+        return None
+    title = el("h2", "Verification ", pill(page.verdict_state) if page.verdict_state else None)
+    cards = el("div", [_card(v) for v in page.verdicts], class_="cards")
+    printed = None
+    if page.lines:
+        block = el("pre", "\n".join(page.lines), class_="block", tabindex="0", aria_label="Verification lines")
+        printed = el("details", el("summary", "The four lines as printed"), block, class_="panel")
+    return el("section", title, cards, el("p"), printed)
+
+
+def _card(verdict: Verdict) -> Markup:
+    pairs = el("dl", [[el("dt", k), el("dd", v)] for k, v in verdict.pairs], class_="pairs")
+    checks = [
+        el(
+            "li",
+            f"{'✓' if held else '✗'} {name}",
+            el("span", " does not hold", class_="skip") if not held else None,
+            class_=None if held else "no",
+        )
+        for name, held in verdict.checks
+    ]
+    return el(
+        "article",
+        el("header", el("h3", verdict.name), pill(verdict.state)),
+        el("p", verdict.reason, class_="reason"),
+        pairs,
+        [interval(r) for r in verdict.ranges],
+        el("ul", checks, class_="checks", aria_label="Checks") if checks else None,
+        class_="panel card",
+    )
+
+
+def _table(table: Table) -> Markup:
+    heads = [
+        el("th", c, scope="col", class_="num" if i in table.numeric else None) for i, c in enumerate(table.columns)
+    ]
+    body = el("tbody", [_row(row, table) for row in table.rows])
+    caption = f"{len(table.rows):,} rows" + (f", {table.left_out:,} more left out" if table.left_out > 0 else "")
+    whole = el("table", el("caption", caption), el("thead", el("tr", heads)), body)
+    wrap = el("div", whole, class_="wrap", tabindex="0", role="region", aria_label=table.title)
+    if table.folded:
+        return _section(table.title, el("details", el("summary", f"Show {caption}"), wrap, class_="panel"))
+    return _section(table.title, wrap)
+
+
+def _row(row: Row, table: Table) -> Markup:
+    state = (
+        "bad"
+        if row.state in _BAD
+        else "late"
+        if row.state in _LATE
+        else "off"
+        if row.state in {"skipped", "not_started"}
+        else None
+    )
+    first, *others = row.cells
+    cells = [el("td", c, class_="num" if i in table.numeric else None) for i, c in enumerate(others, 1)]
+    return el(
+        "tr",
+        el("th", first, scope="row"),
+        cells,
+        id=f"row-{drawing.row_key(row.key)}" if row.key else None,
+        class_=state,
+    )
