@@ -25,6 +25,7 @@ from fourfold_server.catalogue import INSTRUCTIONS, TOOLS
 from fourfold_server.departure import until_departure
 from fourfold_server.house import Ctx, House
 from fourfold_server.transport import stdio
+from fourfold_server.views import EXTENSION, MIME, shows_views, with_views
 from fourfold_tools.batch import batch
 from fourfold_tools.caller import Caller, Reply
 from fourfold_tools.checkpoint import checkpoint
@@ -55,7 +56,7 @@ async def _lifespan(_: Server[House], shared: bool) -> AsyncGenerator[House, Non
 
 
 async def _list_tools(ctx: Ctx, params: PaginatedRequestParams | None) -> ListToolsResult:
-    return ListToolsResult(tools=list(TOOLS))
+    return ListToolsResult(tools=with_views(TOOLS) if shows_views(ctx) else list(TOOLS))
 
 
 async def _call_tool(ctx: Ctx, params: CallToolRequestParams) -> CallToolResult:
@@ -191,13 +192,13 @@ def _text(text: str) -> TextContent:
 
 def build(*, shared: bool = False) -> Server[House]:
     """The server with all its handlers. shared: several clients call it."""
-    return Server(
+    server = Server(
         "fourfold",
         version=__version__,
         title="fourfold",
         instructions=INSTRUCTIONS,
         lifespan=partial(_lifespan, shared=shared),
-        cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
+        cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="private")},
         on_list_tools=_list_tools,
         on_call_tool=_call_tool,
         on_list_resources=resources.list_resources,
@@ -206,6 +207,8 @@ def build(*, shared: bool = False) -> Server[House]:
         on_list_prompts=prompts.list_prompts,
         on_get_prompt=prompts.get_prompt,
     )
+    server.extensions[EXTENSION] = {"mimeTypes": [MIME]}
+    return server
 
 
 async def serve_stdio() -> None:

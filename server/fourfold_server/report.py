@@ -9,6 +9,7 @@ from pathlib import Path
 from fourfold_server import __version__
 from fourfold_tools.page.document import html
 from fourfold_tools.page.model import Page
+from fourfold_tools.page.picture import png
 from fourfold_tools.page.text import text
 from fourfold_tools.report import report as page_of
 from fourfold_tools.runtime import Runtime
@@ -16,10 +17,11 @@ from fourfold_tools.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for. html: a file, `-` is standard output. open_page: show it in the browser."""
+    """What is asked for. html, png: files; `-` as html is standard output. open_page: show it in the browser."""
 
     name: str
     html: str | None = None
+    png: str | None = None
     open_page: bool = False
 
 
@@ -27,7 +29,7 @@ async def report(wanted: Wanted) -> int:
     """Write or print the report of a run or a plan.
 
     Raises:
-        NotFound: nothing of that name.
+        NotFound: nothing of that name. Unsupported: a picture that cannot be drawn here.
     """
     async with Runtime.open() as runtime:
         page = await page_of(runtime, wanted.name)
@@ -36,9 +38,12 @@ async def report(wanted: Wanted) -> int:
 
 
 def write(page: Page, wanted: Wanted) -> None:
+    if wanted.png:
+        Path(wanted.png).write_bytes(png(page))
+        print(f"written: {wanted.png}", file=sys.stderr)
     if wanted.html or wanted.open_page:
         _write_html(html(page, __version__), wanted)
-    if not (wanted.html or wanted.open_page):
+    if not (wanted.html or wanted.png or wanted.open_page):
         print(text(page, shutil.get_terminal_size((100, 24)).columns))
 
 

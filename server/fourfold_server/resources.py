@@ -19,9 +19,10 @@ from mcp.types import (
 )
 
 from fourfold_server.house import Ctx
+from fourfold_server.views import TEMPLATES, VIEW, read_report, shows_views
 from fourfold_tools.answer.structured import entries, error_groups_of
 from fourfold_tools.errors import FourfoldError
-from fourfold_tools.resume import record_of, stored_steps
+from fourfold_tools.resume import whole_record
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import whole_plan
 from fourfold_tools.store.database import StoreBusy
@@ -47,7 +48,7 @@ async def list_resources(ctx: Ctx, params: PaginatedRequestParams | None) -> Lis
         description="The last 50 plans: id, goal, whether all tasks have ended.",
         mime_type="application/json",
     )
-    return ListResourcesResult(resources=[runs, plans])
+    return ListResourcesResult(resources=[runs, plans, *([VIEW] if shows_views(ctx) else [])])
 
 
 async def list_templates(ctx: Ctx, params: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
@@ -72,13 +73,15 @@ async def list_templates(ctx: Ctx, params: PaginatedRequestParams | None) -> Lis
         description="A plan as it was decided and how far each task has come, nothing left out.",
         mime_type="application/json",
     )
-    return ListResourceTemplatesResult(resource_templates=[run, step, plan])
+    return ListResourceTemplatesResult(resource_templates=[run, step, plan, *TEMPLATES])
 
 
 async def read_resource(ctx: Ctx, params: ReadResourceRequestParams) -> ReadResourceResult:
     uri = str(params.uri)
     runtime = await ctx.lifespan_context.runtime(ctx)
     try:
+        if (report := await read_report(runtime, uri)) is not None:
+            return report
         mime, text = await _read(runtime, uri)
     except FourfoldError as exc:
         raise MCPError(INVALID_PARAMS, exc.message, {"uri": uri}) from exc
@@ -137,11 +140,7 @@ def _plan_row(plan: StoredPlan) -> dict[str, Any]:
 
 def whole_run(stored: StoredRun) -> dict[str, Any]:
     """A stored run in the JSON form of an answer, nothing cut; of one that broke off, what is known."""
-    broke_off = stored.crashed or stored.state == "cancelled"
-    results = record_of(stored, stored_steps(stored)) if broke_off else list(stored.results)
-    if stored.state == "cancelled":
-        results = [r for r in results if r.id not in {s.id for s in stored.results}] + list(stored.results)
-        results.sort(key=lambda r: r.index)
+    results = whole_record(stored)
     report = stored.report or {"mathver": None, "context": None, "signals": []}
     state = "crashed" if stored.crashed else stored.state
     return {"run": stored.id, "state": state, "steps": entries(results), **report, "errors": error_groups_of(results)}

@@ -23,6 +23,7 @@ examples:
   fourfold report r-8kq2               in the terminal
   fourfold report r-8kq2 --open        as a page in the browser
   fourfold report p-3f7k --html plan.html
+  fourfold report r-8kq2 --png run.png   the chart as a picture (needs: pip install 'fourfold[picture]')
 
 The page is one file: no network, works from file://, light and dark.
 exit codes: 0 written, 2 no such run or plan
@@ -47,6 +48,7 @@ def add_report(commands: "Commands") -> None:
     )
     report.add_argument("what", metavar="RUN|PLAN")
     report.add_argument("--html", metavar="FILE", help="write one self-contained page; - is standard output")
+    report.add_argument("--png", metavar="FILE", help="write the chart as a picture")
     report.add_argument("--open", action="store_true", help="open the page in the browser")
     report.set_defaults(run=_report)
 
@@ -60,5 +62,5 @@ def _watch(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     from fourfold_server.report import Wanted, report
 
-    wanted = Wanted(args.what, html=args.html, open_page=args.open)
+    wanted = Wanted(args.what, html=args.html, png=args.png, open_page=args.open)
     return in_loop(lambda: report(wanted))

@@ -13,6 +13,8 @@ from browser import chromium
 from report_samples import make_pages
 from scripted_claude import node_file
 
+from fourfold_tools.page.document import view
+
 pytestmark = pytest.mark.node
 RUN = """
 addEventListener("load", async () => {
@@ -70,3 +72,50 @@ def test_a_script_that_is_not_the_pages_own_is_refused(pages: dict[str, Path], t
     text = pages["run"].read_text(encoding="utf-8").replace("</body>", f"{foreign}</body>")
     page.write_text(text, encoding="utf-8")
     assert "<title>taken over</title>" not in dom(page, tmp_path / "profile")
+
+
+HOST = """
+const view = document.createElement("iframe");
+const said = [];
+addEventListener("message", ({ data }) => {
+  const answer = (result) => view.contentWindow.postMessage({ jsonrpc: "2.0", id: data.id, result }, "*");
+  said.push(data.method);
+  if (data.method === "ui/initialize") { answer({ protocolVersion: "2026-01-26", hostContext: { theme: "dark" } }); }
+  if (data.method === "ui/notifications/initialized") {
+    const params = { content: [{ type: "text", text: "run r-abcd \u00b7 2 steps" }] };
+    view.contentWindow.postMessage({ jsonrpc: "2.0", method: "ui/notifications/tool-result", params }, "*");
+  }
+  if (data.method === "resources/read") {
+    answer({ contents: [{ uri: data.params.uri, text: REPORT }] });
+    setTimeout(() => {
+      const inside = view.contentDocument;
+      const bars = inside.querySelectorAll(".bar a").length;
+      const theme = inside.documentElement.dataset.theme;
+      const found = [data.params.uri, inside.querySelector("h1").textContent, bars, theme, said[0]];
+      document.body.innerHTML = "<pre id=found></pre>";
+      document.getElementById("found").textContent = JSON.stringify(found);
+    }, 500);
+  }
+});
+view.srcdoc = VIEW;
+document.body.append(view);
+"""
+
+
+def test_the_view_of_an_apps_host_shows_the_report_that_an_answer_names(
+    pages: dict[str, Path], tmp_path: Path
+) -> None:
+    report, host = pages["run"].read_text(encoding="utf-8"), tmp_path / "host.html"
+    data = f"const REPORT = {in_script(report)}; const VIEW = {in_script(view('1'))};"
+    host.write_text(f"<meta charset=utf-8><body><script>{data}{HOST}</script></body>", encoding="utf-8")
+    told = re.search(r'<pre id="found">(.*?)</pre>', dom(host, tmp_path / "profile"), re.DOTALL)
+    assert told is not None
+    uri, heading, bars, theme, first = json.loads(html.unescape(told[1]))
+    assert uri == "fourfold://runs/r-abcd/report.html"
+    assert heading.startswith("r-")
+    assert bars > 15
+    assert (theme, first) == ("dark", "ui/initialize")
+
+
+def in_script(text: str) -> str:
+    return json.dumps(text).replace("<", "\\u003c")

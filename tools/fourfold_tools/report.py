@@ -3,16 +3,14 @@
 import time
 
 from fourfold_tools.errors import NotFound
-from fourfold_tools.model.result import StepResult
 from fourfold_tools.page.model import Page
 from fourfold_tools.page.plan_page import plan_page
 from fourfold_tools.page.run_page import run_page
-from fourfold_tools.resume import record_of, stored_steps
+from fourfold_tools.resume import stored_steps, whole_record
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import whole_plan
 from fourfold_tools.steering.steps import thaw
 from fourfold_tools.store.plans import Plans
-from fourfold_tools.store.runs import StoredRun
 
 
 async def report(runtime: Runtime, name: str) -> Page:
@@ -40,14 +38,3 @@ async def _plan(runtime: Runtime, name: str) -> Page:
     settings = runtime.settings.report
     plan, progress = thaw(stored)
     return plan_page(stored, plan, progress, known, time.time(), settings.most_bars, settings.most_rows)
-
-
-def whole_record(stored: StoredRun) -> list[StepResult]:
-    """Every step of a run, also of one that broke off: there, what is known."""
-    if not stored.crashed and stored.state != "cancelled":
-        return list(stored.results)
-    results = record_of(stored, stored_steps(stored))
-    if stored.state == "cancelled":
-        told = {s.id for s in stored.results}
-        results = sorted([*(r for r in results if r.id not in told), *stored.results], key=lambda r: r.index)
-    return results

@@ -90,3 +90,14 @@ def record_of(stored: StoredRun, steps: tuple[AnyStep, ...]) -> list[StepResult]
         if index[step.id] not in told:
             results[step.id] = StepResult(step.id, step.op, "not_started", step.op, (index[step.id], 0))
     return sorted(results.values(), key=lambda r: r.index)
+
+
+def whole_record(stored: StoredRun) -> list[StepResult]:
+    """Every step of a run, also of one that broke off: there, what is known."""
+    if not stored.crashed and stored.state != "cancelled":
+        return list(stored.results)
+    results = record_of(stored, stored_steps(stored))
+    if stored.state == "cancelled":
+        told = {s.id for s in stored.results}
+        results = sorted([*(r for r in results if r.id not in told), *stored.results], key=lambda r: r.index)
+    return results

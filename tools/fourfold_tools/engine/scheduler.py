@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
@@ -20,13 +21,15 @@ from fourfold_tools.engine.retry import RetryBudget
 from fourfold_tools.engine.scaling import Change
 from fourfold_tools.engine.spread import Spread, spread
 from fourfold_tools.engine.units import ReadyQueue, Unit
-from fourfold_tools.engine.waiting import Place, Waiting, waiting
 from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.errors import Code, FourfoldError, InvalidRequest
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, BashStep
 from fourfold_tools.model.result import Failure, Outcome, StepResult, Try, repeatable
 from fourfold_tools.ops.base import Call
+
+if TYPE_CHECKING:
+    from fourfold_tools.engine.waiting import Waiting
 
 _log = logging.getLogger("fourfold.scheduler")
 _HANG_GRACE_S = 5.0  # an op ends its own work at its deadline; this much later the loop stops waiting for it
@@ -344,8 +347,10 @@ class Scheduler:
 
     # Being looked at.
 
-    def waiting(self, most: int) -> tuple[list[Waiting], int]:
+    def waiting(self, most: int) -> "tuple[list[Waiting], int]":
         """What has not started, each with the reason: the first `most`, and how many; for whoever watches."""
+        from fourfold_tools.engine.waiting import Place, waiting  # only where somebody looks
+
         place = Place(
             ids=self._work.graph.ids,
             preds=self._work.graph.preds,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -12,8 +13,10 @@ from fourfold_tools.context.pressure import Pressure
 from fourfold_tools.context.signals import Signal
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.scheduler import Scheduler
-from fourfold_tools.live.snapshot import Snapshot, freeze, last_signals, live_runs, pressure_of, slots_of, thaw
 from fourfold_tools.store.owner import is_alive, this_process
+
+if TYPE_CHECKING:
+    from fourfold_tools.live.snapshot import Snapshot
 
 _LEAST_S = 1.0  # of a run before anything is written for it: most are over by then
 _MOST_BYTES = 1 << 20  # of a record; a longer file is none of ours
@@ -51,7 +54,8 @@ class RecordFile:
 class LiveRecord:
     """The runs of one server.
 
-    It rides on the pressure watch, which looks twice a second while runs are in flight; there is no task of its own.
+    It rides on the pressure watch, which looks twice a second while runs are in flight; there is no task of its own,
+    and what a snapshot is made of is imported with the first one.
     """
 
     def __init__(self, folder: Path, cwd: str, limiter: Limiter, active: Mapping[str, Scheduler]) -> None:
@@ -68,6 +72,8 @@ class LiveRecord:
         """Write what is in flight now, where a run has lasted long enough to be looked at."""
         if self._file.broken or not any(run.now_s() >= _LEAST_S for run in self._active.values()):
             return
+        from fourfold_tools.live.snapshot import Snapshot, freeze, last_signals, live_runs, pressure_of, slots_of
+
         snapshot = Snapshot(
             owner=self._owner,
             cwd=self._cwd,
@@ -86,8 +92,10 @@ class LiveRecord:
             self._file.remove()
 
 
-def read_live(folder: Path) -> list[Snapshot]:
+def read_live(folder: Path) -> "list[Snapshot]":
     """What the servers that still run say, those with the oldest run first; files of dead ones are passed over."""
+    from fourfold_tools.live.snapshot import thaw
+
     found: list[Snapshot] = []
     for path in _records(folder):
         try:

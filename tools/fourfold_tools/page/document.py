@@ -25,7 +25,16 @@ _THROUGH = {"order": "came after the one above", "room": "was ready, and waited 
 
 def html(page: Page, version: str) -> str:
     """The whole file, UTF-8. Its policy forbids every request and every script and style but its own."""
-    style, script = _asset("page.css"), _asset("page.js")
+    return _file(f"{page.kind} {page.name} · fourfold", body_of(page, version), _asset("page.js"), version)
+
+
+def view(version: str) -> str:
+    """The empty page that an MCP host opens beside an answer; it asks the host for the report to show in it."""
+    return _file("fourfold", Markup(""), f"{_asset('page.js')}{_asset('view.js')}", version)
+
+
+def _file(title: str, body: Markup, script: str, version: str) -> str:
+    style = _asset("page.css")
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -35,11 +44,13 @@ def html(page: Page, version: str) -> str:
         el("meta", http_equiv="Content-Security-Policy", content=policy),
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="referrer", content="no-referrer"),
-        el("title", f"{page.kind} {page.name} · fourfold"),
+        el("title", title),
         el("style", Markup(style)),
     ]
-    body = [body_of(page, version), el("script", Markup(script))]
-    return "<!doctype html>\n" + el("html", el("head", head), el("body", body), lang="en") + "\n"
+    whole = el(
+        "html", el("head", head), el("body", body, el("script", Markup(script))), lang="en", data_version=version
+    )
+    return f"<!doctype html>\n{whole}\n"
 
 
 def body_of(page: Page, version: str) -> Markup:

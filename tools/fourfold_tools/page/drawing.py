@@ -11,7 +11,7 @@ ROW, BAR = 22, 12  # pixels: height of a row, of a bar in it
 _LANE = 24
 _AXIS = 22
 _LEAST = 0.15  # percent of the width: a bar that takes no time is still seen
-_CHAR = 0.85  # percent of the width that a letter of a label takes on a usual screen
+_CHAR = 0.75  # percent of the width that a letter of a label takes on a usual screen
 _TURN = 82.0  # percent from which on a bar's words stand to its left
 
 
