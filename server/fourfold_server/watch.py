@@ -14,6 +14,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from fourfold_config.settings import load_settings
 from fourfold_server.watch_frame import frame
@@ -65,8 +66,8 @@ class View:
         except StoreBusy:
             return  # the last ones seen stay
 
-    def lines(self, width: int, height: int | None) -> list[Any]:
-        return [*frame(self.snapshots, self.recent, time.time(), width, height)]
+    def lines(self, width: int, height: int | None) -> list[Text]:
+        return frame(self.snapshots, self.recent, time.time(), width, height)
 
     def data(self) -> dict[str, Any]:
         rows = [

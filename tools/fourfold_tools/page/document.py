@@ -8,12 +8,13 @@ from importlib.resources import files
 
 from fourfold_tools.answer.words import seconds
 from fourfold_tools.page import drawing
-from fourfold_tools.page.chart import Chart, Lanes
+from fourfold_tools.page.chart import Chart
 from fourfold_tools.page.critical import Link
 from fourfold_tools.page.intervals import interval
 from fourfold_tools.page.markup import Markup, Node, el, join
 from fourfold_tools.page.model import Fault, Figure, Page, Row, Table, Verdict
 from fourfold_tools.page.talks import talk_section
+from fourfold_tools.page.timeline import timeline
 
 _GOOD = frozenset({"ok", "done", "VALID", "complete"})
 _BAD = frozenset({"failed", "crashed", "INVALID"})
@@ -57,7 +58,7 @@ def body_of(page: Page, version: str) -> Markup:
     """What stands between the body's tags, the script aside."""
     sections: list[Node] = [_figures(page.figures), _notes(page.notes)]
     if page.chart is not None and page.chart.bars:
-        sections.append(_timeline(page.chart))
+        sections.append(timeline(page.chart))
     sections += [_chain(page), _faults(page.faults), _verification(page)]
     sections += [talk_section(talk) for talk in page.talks]
     if page.text is not None:
@@ -108,101 +109,6 @@ def _figures(figures: Sequence[Figure]) -> Markup:
 
 def _notes(notes: Sequence[str]) -> Markup | None:
     return el("ul", [el("li", note) for note in notes], class_="notes") if notes else None
-
-
-def _timeline(chart: Chart) -> Markup:
-    scale = drawing.percent(chart.end)
-    only = el("button", "Critical path only", id="only", type="button", aria_pressed="false", hidden=True)
-    head = el("div", el("h2", "Timeline"), _legend(chart), only, class_="bar-head")
-    more = None
-    if chart.left_out:
-        more = el("p", f"{chart.left_out:,} more rows are in the table.", class_="sub")
-    panel = [_profile(chart), *(_lanes(lanes, chart, scale) for lanes in chart.lanes), _steps(chart, scale), more]
-    return el("section", head, el("div", panel, class_="panel"))
-
-
-def _legend(chart: Chart) -> Markup:
-    kinds = {s.kind for bar in chart.bars for s in bar.segments}
-    states = {bar.state for bar in chart.bars if bar.work}
-    rows: list[tuple[str, str, str]] = []
-    rows += [("bar ok", "run", "ran")] if "ok" in states else []
-    rows += [("bar ok critical", "run", "on the critical path")] if any(b.critical for b in chart.bars) else []
-    rows += [("bar failed", "run", "failed")] if "failed" in states or "failed" in kinds else []
-    rows += [("bar timed_out", "run", "timed out")] if "timed_out" in states else []
-    rows += [("bar running", "run", "running")] if "running" in states else []
-    rows += [("bar ok", "wait", "ready, waiting")] if "wait" in kinds else []
-    rows += [("bar ok", "pause", "before another try")] if "pause" in kinds else []
-    rows += [("bar ok", "planned", "as planned")] if "planned" in kinds else []
-    return el("ul", [el("li", _swatch(a, b), words) for a, b, words in rows], class_="legend")
-
-
-def _swatch(group: str, kind: str) -> Markup:
-    height = 4 if kind in {"wait", "pause"} else 10
-    rect = el("rect", x=1, y=(12 - height) / 2, width=20, height=height, rx=2, class_=kind)
-    return el("svg", el("g", rect, class_=group), width=22, height=12, aria_hidden="true")
-
-
-def _profile(chart: Chart) -> Markup | None:
-    drawn, most = drawing.profile(chart, 40)
-    if most < 2:
-        return None
-    told = f"Lanes at work over time, at most {most} at once"
-    view = el(
-        "svg",
-        drawn,
-        viewBox="0 0 1000 40",
-        preserveAspectRatio="none",
-        height=40,
-        class_="plot",
-        role="img",
-        aria_label=told,
-    )
-    return el("div", el("p", f"At work: at most {most} at once", class_="names sub"), view, class_="gantt")
-
-
-def _lanes(lanes: Lanes, chart: Chart, scale: drawing.Scale) -> Markup | None:
-    if not lanes.lanes:
-        return None
-    height = drawing.lanes_height(lanes)
-    names = [el("li", f"lane {i + 1}") for i in range(len(lanes.lanes))]
-    plot = el("g", drawing.grid(chart, scale, height), drawing.lanes_drawing(lanes, chart, scale))
-    return join(
-        [
-            el("h4", lanes.title),
-            el(
-                "div",
-                el("ol", names, class_="names of-lanes", aria_hidden="true"),
-                _plot(chart, scale, height, plot, lanes.title),
-                class_="gantt",
-            ),
-        ]
-    )
-
-
-def _plot(chart: Chart, scale: drawing.Scale, height: int, content: Markup, told: str, role: str = "img") -> Markup:
-    moved = el("svg", content, y=22, width="100%", height=height, overflow="visible")
-    return el("svg", drawing.axis(chart, scale), moved, height=height + 22, class_="plot", role=role, aria_label=told)
-
-
-def _steps(chart: Chart, scale: drawing.Scale) -> Markup:
-    height = drawing.steps_height(chart)
-    content = el("g", drawing.grid(chart, scale, height), drawing.steps(chart, scale, linked=True))
-    told = "Every row is a link to its line in the table below"
-    names = [
-        el("li", name, el("span", what, class_="what") if what else None, class_="on" if on else None)
-        for name, what, on in drawing.names_of(chart.bars)
-    ]
-    return join(
-        [
-            el("h4", "Steps" if chart.unit == "s" else "Tasks"),
-            el(
-                "div",
-                el("ol", names, class_="names", aria_hidden="true"),
-                _plot(chart, scale, height, content, told, "group"),
-                class_="gantt",
-            ),
-        ]
-    )
 
 
 def _chain(page: Page) -> Markup | None:
