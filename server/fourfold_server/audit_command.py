@@ -12,7 +12,7 @@ from fourfold_server import __version__
 from fourfold_tools.audit.audited import Audited, audit_file, transcripts
 from fourfold_tools.audit.entries import Entries
 from fourfold_tools.audit.report import AuditReport
-from fourfold_tools.errors import NotFound
+from fourfold_tools.errors import Denied, NotFound
 from fourfold_tools.ops.effects import classify
 from fourfold_tools.page.audit_page import audit_page
 from fourfold_tools.page.document import html as html_of
@@ -49,7 +49,10 @@ def run_audit(path: Path, *, as_json: bool, html: str | None = None) -> int:
 def _write_page(report: AuditReport, path: Path, file: Path) -> None:
     settings = load_settings(project=Path.cwd(), env=os.environ, user_file=user_settings_file(os.environ)).report
     page = audit_page(report, str(path.absolute()), settings.most_rows)
-    file.write_text(html_of(page, __version__), encoding="utf-8")
+    try:
+        file.write_text(html_of(page, __version__), encoding="utf-8")
+    except OSError as exc:
+        raise Denied(f"{file}: {exc.strerror}") from exc
     print(f"written: {file}", file=sys.stderr)
 
 

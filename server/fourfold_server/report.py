@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fourfold_server import __version__
+from fourfold_server.ends import OK, bad
 from fourfold_tools.page.document import html
 from fourfold_tools.page.model import Page
 from fourfold_tools.page.picture import png
@@ -33,8 +34,11 @@ async def report(wanted: Wanted) -> int:
     """
     async with Runtime.open() as runtime:
         page = await page_of(runtime, wanted.name)
-    write(page, wanted)
-    return 0
+    try:
+        write(page, wanted)
+    except OSError as exc:
+        return bad(f"{exc.filename}: {exc.strerror}")
+    return OK
 
 
 def write(page: Page, wanted: Wanted) -> None:

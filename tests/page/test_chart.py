@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fourfold_tools.page.chart import Bar, Block, Chart, Segment, at_work, lanes_of, packed, ticks
 from fourfold_tools.page.critical import Span, realised_path
+from fourfold_tools.page.model import kept_rows
 
 
 def bar(name: str, start: float, end: float, lane: int = 0, *, critical: bool = False) -> Bar:
@@ -66,6 +67,11 @@ def test_the_path_follows_the_predecessor_that_ended_last() -> None:
 def test_a_step_that_was_ready_and_waited_leads_to_what_held_its_lane() -> None:
     spans = {"a": Span(0, 0, 2, 0), "b": Span(0, 0, 1.9, 1), "c": Span(0, 2, 3, 0)}
     assert [(link.name, link.through) for link in realised_path(spans, {})] == [("a", "start"), ("c", "room")]
+
+
+def test_a_bounded_table_keeps_the_rows_that_bars_lead_to() -> None:
+    assert kept_rows(["a", "b", "c", "d"], {"d"}, 2) == [0, 3]
+    assert kept_rows(["a", "b"], {"b"}, 2) == [0, 1]
 
 
 def test_a_path_of_nothing_is_empty() -> None:

@@ -37,7 +37,7 @@ def view(version: str) -> str:
 def _file(title: str, body: Markup, script: str, version: str) -> str:
     style = _asset("page.css")
     policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     head = [
@@ -181,7 +181,7 @@ def _verification(page: Page) -> Markup | None:
     if page.lines:
         block = el("pre", "\n".join(page.lines), class_="block", tabindex="0", aria_label="Verification lines")
         printed = el("details", el("summary", "The four lines as printed"), block, class_="panel")
-    return el("section", title, cards, el("p"), printed)
+    return el("section", title, cards, printed)
 
 
 def _card(verdict: Verdict) -> Markup:

@@ -1,6 +1,6 @@
-"""The drawing of a chart as SVG: positions in percent of the plot for a page, in pixels for a picture. Pure."""
+"""The drawing of a chart as SVG, its places in percent of the plot, so that it follows any width. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fourfold_tools.answer.words import seconds
@@ -9,7 +9,6 @@ from fourfold_tools.page.markup import Markup, Node, el
 
 ROW, BAR = 22, 12  # pixels: height of a row, of a bar in it
 _LANE = 24
-_AXIS = 22
 _LEAST = 0.15  # percent of the width: a bar that takes no time is still seen
 _CHAR = 0.75  # percent of the width that a letter of a label takes on a usual screen
 _TURN = 82.0  # percent from which on a bar's words stand to its left
@@ -17,28 +16,18 @@ _TURN = 82.0  # percent from which on a bar's words stand to its left
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a moment to a place. place: of a share of the plot, 0 to 1, as an SVG length."""
+    """From a moment, 0 to `end`, to a place in the plot."""
 
     end: float
-    place: Callable[[float], str]
 
     def at(self, moment: float) -> str:
-        return self.place(self.share(moment))
+        return f"{100 * self.share(moment):.3f}%"
 
     def share(self, moment: float) -> float:
         return moment / self.end if self.end > 0 else 0.0
 
     def width(self, start: float, end: float) -> str:
-        return self.place(max(_LEAST / 100, self.share(end) - self.share(start)))
-
-
-def percent(end: float) -> Scale:
-    return Scale(end, lambda share: f"{100 * share:.3f}%")
-
-
-def pixels(end: float, left: float, width: float) -> Scale:
-    """Places are relative to a nested plot of that width; left is where it begins."""
-    return Scale(end, lambda share: f"{width * share:.2f}")
+        return f"{max(_LEAST, 100 * (self.share(end) - self.share(start))):.3f}%"
 
 
 def moment_text(moment: float, unit: Unit) -> str:
@@ -48,7 +37,7 @@ def moment_text(moment: float, unit: Unit) -> str:
 
 
 def axis(chart: Chart, scale: Scale) -> Markup:
-    """The words above the plot; the last one that would not fit is left out."""
+    """The words above the plot."""
     words: list[Node] = []
     for tick in ticks(chart.end):
         share = scale.share(tick)

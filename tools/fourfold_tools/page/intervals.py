@@ -1,4 +1,4 @@
-"""The drawing of an interval: a value, its bounds, and the mark where nothing is gained, on one line. Pure."""
+"""The drawing of an interval: a value, its bounds and the mark to compare it with, on one line. Pure."""
 
 from fourfold_tools.page.markup import Markup, el
 from fourfold_tools.page.model import Range
@@ -7,7 +7,7 @@ _APART = 0.45  # share of the width between the bounds, from which on both their
 
 
 def interval(r: Range) -> Markup:
-    """The interval as a thick line with its value, and the mark where nothing is gained."""
+    """The interval as a thick line with its value, and the mark to compare it with."""
     ends = [r.low, r.high, r.value, *([r.mark] if r.mark is not None else [])]
     low, high = min(ends), max(ends)
     margin = 0.08 * ((high - low) or abs(high) or 1.0)

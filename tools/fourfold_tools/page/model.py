@@ -1,5 +1,6 @@
 """The view model of a page: figures, a chart, the critical path, faults, verification, tables. Plain values. Pure."""
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from fourfold_tools.page.chart import Chart
@@ -17,7 +18,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A value with what bounds it, on one scale; points: other named values on it. mark: where nothing is gained."""
+    """A value with what bounds it, on one scale. mark: what it is to be compared with."""
 
     label: str
     value: float
@@ -59,6 +60,14 @@ class Table:
     numeric: frozenset[int] = frozenset()
     left_out: int = 0
     folded: bool = False
+
+
+def kept_rows(names: Sequence[str], linked: Set[str], most: int) -> list[int]:
+    """Which rows a bounded table keeps, in order: those that bars lead to, then the first of the others."""
+    if len(names) <= most:
+        return list(range(len(names)))
+    ranked = sorted(range(len(names)), key=lambda i: (names[i] not in linked, i))
+    return sorted(ranked[:most])
 
 
 @dataclass(frozen=True, slots=True)

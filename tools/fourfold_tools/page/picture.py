@@ -41,7 +41,7 @@ def svg(page: Page) -> str:
     chart = page.chart
     if chart is None or not chart.bars:
         raise Unsupported(f"{page.kind} {page.name} has no chart to draw")
-    scale = drawing.percent(chart.end)
+    scale = drawing.Scale(chart.end)
     parts: list[Node] = [el("text", f"fourfold {page.kind} {page.name}", x=0, y=24, class_="h")]
     parts.append(el("text", f"{page.state} · {page.subtitle}"[:150], x=0, y=46))
     parts += [_figure(figure, i) for i, figure in enumerate(page.figures[:6])]

@@ -8,7 +8,7 @@ from fourfold_tools.deployment.progress import ENDED, Progress, TaskProgress
 from fourfold_tools.model.output import Json
 from fourfold_tools.page.chart import Bar, Block, Chart, Lanes, Segment, packed
 from fourfold_tools.page.critical import Link, Span, realised_path
-from fourfold_tools.page.model import Fault, Figure, Page, Row, Table
+from fourfold_tools.page.model import Fault, Figure, Page, Row, Table, kept_rows
 from fourfold_tools.page.verdicts import part_of, verdicts_of
 from fourfold_tools.store.plans import StoredPlan
 
@@ -37,6 +37,7 @@ def plan_page(
     on_path = {link.name for link in chain}
     order = sorted(range(len(plan.tasks)), key=lambda v: (plan.schedule.start_min[v], plan.schedule.lane[v], v))
     bars = [_bar(plan, progress.tasks[v], v, spans, preds, on_path) for v in order]
+    drawn = {bar.key for bar in bars[:most_bars]}
     mathver = part_of(known.get("mathver"))
     return Page(
         kind="plan",
@@ -59,7 +60,10 @@ def plan_page(
         verdicts=verdicts_of(mathver),
         verdict_state=str(mathver.get("state", "")),
         lines=tuple(mathver.get("lines", ())),
-        tables=(_tasks_table(plan, progress, spans, on_path, most_rows), _order_table(plan, most_rows)),
+        tables=(
+            _tasks_table(plan, progress, spans, on_path, kept_rows(plan.graph.ids, drawn, most_rows)),
+            _order_table(plan, most_rows),
+        ),
         notes=tuple(_notes(known)),
         text=("Orchestrators", str(known["notation"])),
     )
@@ -208,12 +212,12 @@ def _faults(plan: Deployment, progress: Progress) -> tuple[Fault, ...]:
 
 
 def _tasks_table(
-    plan: Deployment, progress: Progress, spans: Mapping[str, Span], on_path: set[str], most: int
+    plan: Deployment, progress: Progress, spans: Mapping[str, Span], on_path: set[str], kept: Sequence[int]
 ) -> Table:
     planned, really = ("Planned start", "Planned"), ("Began", "Took")
     columns = ("Task", "Title", "State", *planned, *really, "Launches", "Tokens", "Writes", "Remarks")
-    rows = [_row(plan, progress.tasks[v], v, spans, on_path) for v in range(min(most, len(plan.tasks)))]
-    left = max(0, len(plan.tasks) - most)
+    rows = [_row(plan, progress.tasks[v], v, spans, on_path) for v in kept]
+    left = len(plan.tasks) - len(kept)
     return Table("Tasks", columns, tuple(rows), frozenset({3, 4, 5, 6, 7, 8}), left)
 
 

@@ -11,7 +11,7 @@ from fourfold_tools.model.request import AnyStep, references
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.page.chart import Chart, lanes_of
 from fourfold_tools.page.critical import Span, realised_path
-from fourfold_tools.page.model import Fault, Figure, Page, Row, Table
+from fourfold_tools.page.model import Fault, Figure, Page, Row, Table, kept_rows
 from fourfold_tools.page.run_bars import bars_of, span_of, why_of, worded
 from fourfold_tools.page.verdicts import part_of, verdicts_of
 from fourfold_tools.store.runs import StoredRun
@@ -35,6 +35,7 @@ def run_page(
     wall_s = float(report.get("wall_s") or max((s.ended for s in spans.values()), default=0.0))
     on_path = {link.name for link in chain}
     bars = bars_of(results, preds, on_path)
+    drawn = {bar.key for bar in bars[:most_bars]}
     state = "crashed" if stored.crashed else stored.state
     return Page(
         kind="run",
@@ -54,7 +55,10 @@ def run_page(
         verdicts=verdicts_of(mathver),
         verdict_state=str(mathver.get("state", "")),
         lines=tuple(mathver.get("lines", ())),
-        tables=(_steps_table(results, on_path, most_rows), _order_table(edges, report, most_rows)),
+        tables=(
+            _steps_table(results, on_path, drawn, most_rows),
+            _order_table(edges, report, most_rows),
+        ),
         notes=tuple(_notes(stored, report)),
     )
 
@@ -129,9 +133,10 @@ def faults_of(groups: Sequence[Mapping[str, Json]]) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=lambda fault: -fault.count))
 
 
-def _steps_table(results: Sequence[StepResult], on_path: set[str], most: int) -> Table:
+def _steps_table(results: Sequence[StepResult], on_path: set[str], linked: set[str], most: int) -> Table:
     columns = ("Step", "What", "State", "Ready", "Waited", "Started", "Took", "Tries", "Lane", "Touches", "Remarks")
-    rows = tuple(_row(r, r.id in on_path) for r in results[:most])
+    kept = [results[i] for i in kept_rows([r.id for r in results], linked, most)]
+    rows = tuple(_row(r, r.id in on_path) for r in kept)
     return Table("Steps", columns, rows, frozenset({3, 4, 5, 6, 7, 8}), max(0, len(results) - most))
 
 

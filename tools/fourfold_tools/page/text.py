@@ -32,7 +32,7 @@ def text(page: Page, width: int) -> str:
         lines += ["", page.text[1]]
     if page.chart is None:
         lines += [line for table in page.tables for line in ("", *_table(table))]
-    return "\n".join(shown(line.replace("\n", " ⏎ ")) if "\n" not in line else shown(line) for line in lines)
+    return "\n".join(map(shown, lines))
 
 
 def _chart(chart: Chart, width: int) -> Iterable[str]:

@@ -7,7 +7,7 @@ from fourfold_tools.page.markup import Markup, el, join
 
 def timeline(chart: Chart) -> Markup:
     """The section with the chart."""
-    scale = drawing.percent(chart.end)
+    scale = drawing.Scale(chart.end)
     only = el("button", "Critical path only", id="only", type="button", aria_pressed="false", hidden=True)
     head = el("div", el("h2", "Timeline"), _legend(chart), only, class_="bar-head")
     more = None
