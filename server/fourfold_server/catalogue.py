@@ -70,6 +70,7 @@ _OPTIONS: Schema = {
     "dry_run": {"type": "boolean", "description": "only the plan"},
     "format": {"enum": ["text", "json"]},
     "force": {"type": "boolean", "description": "run above 95 % context"},
+    "context": {"type": "object", "description": "{percent}: how full your window is, if you know"},
 }
 
 
@@ -189,6 +190,7 @@ TOOLS: tuple[Tool, ...] = (
                 },
                 "format": {"enum": ["text", "json"]},
                 "force": {"type": "boolean"},
+                "context": {"type": "object"},
             },
             ["tasks"],
         ),
@@ -204,6 +206,7 @@ TOOLS: tuple[Tool, ...] = (
                 "plan": {"type": "string"},
                 "finished": {"type": "array", "items": _object(_FINISHED, ["task", "state"])},
                 "reissue": {"type": "boolean", "description": "give what is in flight again"},
+                "context": {"type": "object"},
                 "format": {"enum": ["text", "json"]},
             },
             ["plan"],

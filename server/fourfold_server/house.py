@@ -13,7 +13,7 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from fourfold_server.log_form import log_to_stderr
 from fourfold_tools.runtime import Runtime
-from fourfold_tools.store.prune import prune
+from fourfold_tools.store.prune import prune, prune_handoffs
 
 _ROOTS_S = 2.0  # seconds that a client may take to tell its roots
 
@@ -43,6 +43,7 @@ class House:
         log_to_stderr(runtime.settings.log)
         kept = runtime.settings.store
         await prune(runtime.database, runtime.state / "runs", kept.max_age_days, kept.max_bytes)
+        prune_handoffs(runtime.state / "handoffs", kept.max_age_days)
         return runtime
 
     async def aclose(self) -> None:

@@ -210,6 +210,21 @@ async def test_calls_of_one_message_share_one_announcement(home: Home, metering:
     assert sum(len(said(usage)) for usage in usages) == 1
 
 
+async def test_a_server_is_calm_only_where_every_conversation_is(home: Home, metering: Callable[..., Meter]) -> None:
+    """A subagent at a few percent must not make the first steps of the full main conversation start unmeasured."""
+    home.session("first").request().reply(880_000, "toolu_main")
+    home.agent("first", "a1").request().reply(20_000, "toolu_sub")
+    meter = metering()
+    assert not meter.calm_below(60), "nobody has called yet"
+    await meter.measure("toolu_sub")
+    assert meter.calm_below(60)
+    assert not meter.calm_below(2.0)
+    assert meter.calm_below(2.0001)
+    await meter.measure("toolu_main")
+    await meter.measure("toolu_sub")
+    assert not meter.calm_below(60)
+
+
 async def test_a_compaction_counts_until_the_next_reply(home: Home, metering: Callable[..., Meter]) -> None:
     file = home.session("first").request().reply(930_000, "toolu_1").compact(left=26_000).request()
     meter = metering()

@@ -241,7 +241,7 @@ def test_a_conversation_without_a_reply_is_weighed_by_what_was_sent(home: Home) 
         assert weigh(handle, 1_000) is None
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(lines=st.lists(st.binary(max_size=12)), block=st.integers(1, 9), floor=st.integers(0, 40))
 def test_lines_come_backwards_whatever_the_blocks(lines: list[bytes], block: int, floor: int) -> None:
     data = b"\n".join(lines)

@@ -1,6 +1,7 @@
 """The handoff document: within its tokens whatever went before, the newest kept, back from JSON as it was."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from fourfold_tools.context.tokens import estimate
 from fourfold_tools.handoffs.document import MOST_TOKENS, FileState, Handoff, fitted
+from fourfold_tools.handoffs.loaded import loaded
 
 ITEMS = st.lists(
     st.one_of(st.text(max_size=80), st.just("r-abcd: 12 ok, 1 failed (hits, tests) fourfold://runs/r-abcd")),
@@ -78,3 +80,32 @@ def test_every_kind_of_fact_has_its_heading(name: str) -> None:
     made = Handoff("h-abcd", "now", "c", "/w", "goal", **{name: ("the fact",)})  # type: ignore[arg-type]
     assert "- the fact" in made.markdown()
     assert 'Call `handoff` with `{"action": "load", "id": "h-abcd"}`' in made.markdown()
+
+
+CHANGED = st.lists(st.integers(1, 400).map(lambda n: f"{'/deep' * n}: changed"), max_size=60)
+
+
+@given(HANDOFFS, CHANGED, st.integers(0, 40), st.integers(0, 800))
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_loading_costs_no_more_than_its_tokens_with_all_that_changed_and_is_next(
+    handoff: Handoff, changed: list[str], calls: int, deep: int
+) -> None:
+    following = [{"tool": "batch", "arguments": {"resume": f"r-{n:04}"}} for n in range(calls)]
+    document = fitted(replace(handoff, cwd="/deep" * deep))
+    text, data = loaded(document, changed, following)
+    assert estimate(json.dumps(data, ensure_ascii=False), "data") <= MOST_TOKENS
+    assert estimate(text, "prose") <= MOST_TOKENS
+    assert data["next"] == following[: len(data["next"])], "the calls stay exact"
+    assert len(data["next"]) + data.get("next_left_out", 0) == calls
+    assert len(data["changed"]) == min(len(changed), 10 + 1)
+    assert all(f'"r-{n:04}"' in text for n in range(min(calls, 12)))
+
+
+def test_a_load_says_what_is_left_when_there_is_more_than_it_shows() -> None:
+    following = [{"tool": "batch", "arguments": {"resume": f"r-{n}"}} for n in range(14)]
+    text, data = loaded(
+        Handoff("h-abcd", "now", "c", "/w", "goal"), [f"/w/{n}: changed" for n in range(13)], following
+    )
+    assert data["changed"][-1] == "3 more"
+    assert data["next_left_out"] == 2
+    assert "2 more calls: load again after these" in text

@@ -12,6 +12,8 @@ from fourfold_tools.handoff import HandoffRequest, handoff
 from fourfold_tools.handoffs import write
 from fourfold_tools.handoffs.document import MOST_TOKENS, Handoff
 from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.owner import this_process
+from fourfold_tools.store.plans import Plans
 
 pytestmark = pytest.mark.anyio
 
@@ -66,14 +68,15 @@ def test_a_write_that_breaks_leaves_the_old_file(tmp_path: Path, monkeypatch: py
     first = Handoff("h-abcd", "now", "", "/w", "first")
     write._save(tmp_path, first)
 
-    def full(*_: object, **__: object) -> int:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(write.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write._save(tmp_path, Handoff("h-abcd", "now", "", "/w", "second"))
     monkeypatch.undo()
     assert json.loads((tmp_path / "h-abcd.json").read_text(encoding="utf-8"))["goal"] == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["h-abcd.json", "h-abcd.md"]
 
 
 @pytest.mark.parametrize("goal", ["half an emoji \ud83d", "bytes \udcff", 'quotes " and \\ and\nlines', "漢字 🚀"])
@@ -114,3 +117,37 @@ async def test_what_is_not_there_or_no_name_is_refused(
         (tmp_path / "state" / "handoffs" / "h-torn.json").write_text('{"id": "h-to', encoding="utf-8")
         with pytest.raises(error):
             await handoff(runtime, HandoffRequest(action="load", id=name))
+
+
+async def test_a_list_names_what_a_crashed_server_left_in_this_folder_and_nothing_that_still_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = json.dumps({"steps": [{"op": "bash", "command": "touch x", "id": "a"}]})
+    async with opened(tmp_path) as runtime:
+        here = runtime.workspace.cwd
+        running = await runtime.runs.begin(request, here, 1)
+        [crashed, elsewhere] = [await runtime.runs.begin(request, cwd, 1) for cwd in (here, "/elsewhere")]
+        sql = "UPDATE runs SET owner='999999999:1' WHERE id IN (?, ?)"
+        await runtime.database.use(lambda db: db.execute(sql, (crashed.run, elsewhere.run)).rowcount)
+        plans = Plans(runtime.database)
+        names = [await plans.begin(lambda _: "{}", "{}", here, goal, owner) for goal, owner in PLANS_OF]
+        reply = await handoff(runtime, HandoffRequest(action="list"))
+        assert reply.structured is not None
+        calls = [(row["tool"], row["arguments"]) for row in reply.structured["unfinished"]]
+        assert calls == [("batch", {"resume": crashed.run}), ("checkpoint", {"plan": names[0]})]
+        assert f'`batch` {{"resume": "{crashed.run}"}}' in reply.blocks[0]
+        assert running.run not in reply.blocks[0]
+
+
+PLANS_OF = [("of a server that is gone", "999999999:1/c"), ("of this one", f"{this_process()}/c")]
+
+
+async def test_a_short_list_says_how_many_older_ones_there_are(tmp_path: Path) -> None:
+    async with opened(tmp_path) as runtime:
+        folder = tmp_path / "state" / "handoffs"
+        for n in range(25):
+            write._save(folder, Handoff(f"h-{n:04}", f"2026-01-{n + 1:02}", "", runtime.workspace.cwd, "g"))
+        reply = await handoff(runtime, HandoffRequest(action="list"))
+        assert reply.structured is not None
+        assert [row["id"] for row in reply.structured["handoffs"]][:2] == ["h-0024", "h-0023"]
+        assert reply.blocks[0].endswith("5 older ones")

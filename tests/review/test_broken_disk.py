@@ -38,6 +38,9 @@ class FullMeter:
     async def measure(self, *_: Any, **__: Any) -> Usage:
         return self.usage
 
+    def calm_below(self, percent: float) -> bool:
+        return False
+
 
 async def test_a_handoff_that_cannot_be_written_says_so(env: dict[str, str], tmp_path: Path) -> None:
     async with Runtime.open([tmp_path / "work"], env) as runtime:

@@ -10,7 +10,7 @@ import pytest
 
 from fourfold_tools.store.database import Database
 from fourfold_tools.store.owner import this_process
-from fourfold_tools.store.prune import prune
+from fourfold_tools.store.prune import prune, prune_handoffs
 from fourfold_tools.store.runs import Runs
 
 pytestmark = pytest.mark.anyio
@@ -87,3 +87,14 @@ async def test_a_busy_store_is_pruned_another_time(database: Database, tmp_path:
     other.execute("ROLLBACK")
     other.close()
     assert await database.use(left) == {"r-old"}
+
+
+def test_old_handoffs_go_with_what_a_broken_write_left_and_nothing_else_does(tmp_path: Path) -> None:
+    names = {"h-new.json": 1.0, "h-old.json": 15.0, "h-old.md": 15.0, ".h-torn.json.77": 15.0, "notes.txt": 99.0}
+    for name, days in names.items():
+        (tmp_path / name).touch()
+        at = time.time() - days * DAY_S
+        os.utime(tmp_path / name, (at, at))
+    prune_handoffs(tmp_path, 14.0)
+    assert {path.name for path in tmp_path.iterdir()} == {"h-new.json", "notes.txt"}
+    prune_handoffs(tmp_path / "missing", 14.0)

@@ -104,7 +104,9 @@ class Wire:
             "io.modelcontextprotocol/clientInfo": {"name": "wire", "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": {},
         }
-        params = {**(params or {}), **({"_meta": meta} if self._era == MODERN and answered else {})}
+        params = dict(params or {})
+        if self._era == MODERN and answered:
+            params["_meta"] = {**meta, **params.get("_meta", {})}
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
         if answered:
             self._number += 1

@@ -22,7 +22,7 @@ async def checkpoint(runtime: Runtime, request: CheckpointRequest, caller: Calle
         NotFound: no such plan. InvalidRequest: a finished task that the plan does not have.
         Contention: the store stayed locked.
     """
-    usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
+    usage = await runtime.usage_of(caller, request.context)
     whole = request.format == "json"
     step = await take_step(runtime, request.plan, usage, request.finished, reissue=request.reissue, whole=whole)
     data = await anyio.to_thread.run_sync(

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +39,9 @@ from fourfold_tools.verification.load import LoadLog
 from fourfold_tools.verification.record import judge, record_of_run, with_tokens
 from fourfold_tools.verification.rerun import Arms
 
+_NOT_KEPT = {"steps", "resume", "force", "context"}  # of a request: how it was made is no part of what it asks for
 _CLOSE_S = 5.0  # seconds that a cancelled run may take to be written down
-_CALM_PERCENT = 60.0  # below it one turn cannot reach the next level, so a run starts before the meter has answered
+_CALM_PERCENT = 40.0  # below it one turn does not reach the next level, so a run starts before the meter has answered
 
 
 class Execution:
@@ -76,8 +78,8 @@ class Execution:
     async def run(self, report: Report, on_change: Callable[[Scheduler], None]) -> Reply:
         """Run it; when cancelled, what had finished is in the store before the cancellation goes on."""
         measured = anyio.Event()
-        if (self._runtime.last_percent or 100.0) >= _CALM_PERCENT:
-            await self._measure(None, measured)
+        if not self._is_calm():
+            await self._measure(measured)
             if not self._usage.allow(1).new_work and not self._request.force:
                 return await self._refuse()
         journal = self._rest.journal or await self._begin()
@@ -95,14 +97,12 @@ class Execution:
         try:
             async with anyio.create_task_group() as tasks:
                 if not measured.is_set():
-                    tasks.start_soon(self._measure, scheduler, measured)
+                    tasks.start_soon(self._measure, measured, scheduler, journal)
                 tasks.start_soon(journal.write_on)
                 tasks.start_soon(progress.tell, scheduler)
                 tasks.start_soon(self._runtime.pressure.watch)
                 await self._run_steps(scheduler)
                 await measured.wait()
-                if self._usage.conversation is not None:
-                    await journal.belongs_to(self._usage.conversation.key)
                 tasks.cancel_scope.cancel()
             reply = await self._answer(journal, scheduler)
             ending = "done"
@@ -119,13 +119,22 @@ class Execution:
             results = self._ran_now(scheduler)
             telemetry.ended(journal.run, ending, results, scheduler.now_s(), scheduler.wall_s())
 
-    async def _measure(self, scheduler: Scheduler | None, done: anyio.Event) -> None:
-        """Find out how full the caller's context is; a run under way is narrowed by what comes out."""
+    def _is_calm(self) -> bool:
+        """Whether the run may start before the meter has answered: whoever calls was far from any level at last."""
+        runtime = self._runtime
+        told = self._request.context is not None or runtime.client or runtime.kept
+        return not told and runtime.meter.calm_below(_CALM_PERCENT)
+
+    async def _measure(
+        self, done: anyio.Event, scheduler: Scheduler | None = None, journal: RunJournal | None = None
+    ) -> None:
+        """Find out whose call it is and how full its context; a run under way is narrowed by what comes out."""
         try:
-            self._usage = await self._runtime.meter.measure(self._caller.tool_use_id, hook=self._caller.stamp)
-            self._runtime.last_percent = self._usage.percent
+            self._usage = await self._runtime.usage_of(self._caller, self._request.context)
             if scheduler is not None:
                 scheduler.width = self._usage.allow(self._asked).max_parallel
+            if journal is not None and self._usage.conversation is not None:
+                await journal.belongs_to(self._usage.conversation.key)
         finally:
             done.set()
 
@@ -142,19 +151,33 @@ class Execution:
         self._cpu_s = time.process_time() - start
 
     async def _begin(self) -> RunJournal:
+        """A run of its own, or the one that this very batch was kept as when it was refused: it never runs twice."""
+        text, conversation = self._written(), self._key
+        if conversation in self._runtime.kept or self._request.force:
+            with suppress(StoreBusy):
+                kept = await self._runtime.runs.refused(text, self._runtime.workspace.cwd, conversation)
+                if kept is not None:
+                    return await self._runtime.runs.claim(kept)
+        steps = len(self._prepared.steps)
+        return await self._runtime.runs.begin(text, self._runtime.workspace.cwd, steps, conversation)
+
+    @property
+    def _key(self) -> str:
+        """The conversation's name in the store; where it is not known what stands for it."""
+        return self._usage.conversation.key if self._usage.conversation else self._runtime.client
+
+    def _written(self) -> str:
+        """The request as the store keeps it."""
         steps = [
             {**step.model_dump(mode="json", by_alias=True, exclude_unset=True), "id": step.id, "op": step.op}
             for step in self._prepared.steps
         ]
-        options = self._request.model_dump(mode="json", exclude={"steps", "resume"}, exclude_unset=True)
-        text = json.dumps({**options, "steps": steps}, ensure_ascii=False)
-        cwd, conversation = self._runtime.workspace.cwd, self._usage.conversation
-        return await self._runtime.runs.begin(
-            text, cwd, len(steps), conversation.key if conversation else self._runtime.client
-        )
+        options = self._request.model_dump(mode="json", exclude=_NOT_KEPT, exclude_unset=True)
+        return json.dumps({**options, "steps": steps}, ensure_ascii=False)
 
     async def _refuse(self) -> Reply:
         """Above 95 %: the work is kept as a run that never started, and handed over; one line says where."""
+        self._runtime.kept.add(self._key)
         journal = self._rest.journal or await self._begin()
         await journal.close("cancelled", {"refused": "context", "context": self._usage.data()})
         name, refused = new_id(), f"context: {self._usage.text()}: no new work above 95 %"

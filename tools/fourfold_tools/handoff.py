@@ -3,6 +3,7 @@
 import json
 import re
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,13 +15,18 @@ from fourfold_tools.caller import NOBODY, Caller, Reply
 from fourfold_tools.errors import Contention, Fault, InvalidRequest, NotFound
 from fourfold_tools.handoffs.disk import changes
 from fourfold_tools.handoffs.document import Handoff
+from fourfold_tools.handoffs.loaded import loaded
 from fourfold_tools.handoffs.write import new_id, write_handoff
 from fourfold_tools.model.faults import brief
 from fourfold_tools.model.output import Json
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
+from fourfold_tools.store.owner import is_alive
 from fourfold_tools.store.plans import Plans
 
+_MOST_LISTED = 20  # handoffs, and unfinished runs and plans, that one list names
+_LOOKED_AT = 50  # newest running runs, and plans of the store, among which unfinished ones are looked for
+_GOAL_CHARS = 120
 _ID = re.compile(r"h-[a-z0-9]{4,12}")
 
 
@@ -40,29 +46,52 @@ async def handoff(runtime: Runtime, request: HandoffRequest, caller: Caller = NO
         InvalidRequest, NotFound: `load` without an id, or with one that is not there.
     """
     if request.action == "write":
-        usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
+        usage = await runtime.usage_of(caller)
         written = await write_handoff(runtime, usage, new_id())
         return Reply(blocks=(f"handoff {written.id} written\n\n{written.markdown()}",), structured=written.data())
     if request.action == "list":
-        rows = await anyio.to_thread.run_sync(partial(_listed, runtime.state / "handoffs", runtime.workspace.cwd))
-        lines = [f"{row['id']} · {row['created']} · {row['goal']}" for row in rows]
-        return Reply(blocks=("\n".join(lines) or "no handoffs for this folder",), structured={"handoffs": rows})
+        return await _list(runtime)
     if request.id is None:
         raise InvalidRequest([Fault("id", "required for load; `list` names what is there")])
     document = await anyio.to_thread.run_sync(partial(_load, runtime.state / "handoffs", request.id))
     return await _loaded(runtime, document)
 
 
+async def _list(runtime: Runtime) -> Reply:
+    """The handoffs of this folder, and what servers that ended without one have left unfinished in it."""
+    rows = await anyio.to_thread.run_sync(partial(_listed, runtime.state / "handoffs", runtime.workspace.cwd))
+    left = await _unfinished(runtime)
+    lines = [f"{row['id']} · {row['created']} · {row['goal']}" for row in rows[:_MOST_LISTED]]
+    if len(rows) > _MOST_LISTED:
+        lines.append(f"{len(rows) - _MOST_LISTED} older ones")
+    lines += [f"unfinished: {row['what']}: `{row['tool']}` {json.dumps(row['arguments'])}" for row in left]
+    text = "\n".join(lines) or "no handoffs for this folder, and nothing unfinished"
+    return Reply(blocks=(text,), structured={"handoffs": rows[:_MOST_LISTED], "unfinished": left})
+
+
+async def _unfinished(runtime: Runtime) -> list[dict[str, Json]]:
+    """Runs and plans of this folder whose server has ended before them, newest first, with the call that goes on."""
+    cwd, rows = runtime.workspace.cwd, list[dict[str, Json]]()
+    for run in await runtime.runs.recent(_LOOKED_AT, cwd=cwd, state="running"):
+        if run.crashed:
+            what = f"run {run.id} of {_when(run.created)}, {run.step_count} steps, broke off"
+            rows.append({"what": what, "tool": "batch", "arguments": {"resume": run.id}})
+    with suppress(Contention):
+        for plan in await Plans(runtime.database).recent(_LOOKED_AT):
+            if plan.cwd == cwd and not plan.complete and not is_alive(plan.owner.partition("/")[0]):
+                what = f"plan {plan.id} of {_when(plan.created)}: {plan.goal[:_GOAL_CHARS]}"
+                rows.append({"what": what, "tool": "checkpoint", "arguments": {"plan": plan.id}})
+    return rows[:_MOST_LISTED]
+
+
+def _when(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
+
+
 async def _loaded(runtime: Runtime, document: Handoff) -> Reply:
     changed = await anyio.to_thread.run_sync(partial(changes, document.files))
-    following = await _next_calls(runtime, document)
-    text = document.markdown()
-    text += (
-        "\n## Changed on disk since\n\n" + ("\n".join(f"- {row}" for row in changed) or "nothing that it knew") + "\n"
-    )
-    calls = "\n".join(f"- `{call['tool']}` {json.dumps(call['arguments'])}" for call in following)
-    text += f"\n## Next\n\n{calls or 'nothing is left to do'}\n"
-    return Reply(blocks=(text,), structured={**document.data(), "changed": changed, "next": following})
+    text, data = loaded(document, changed, await _next_calls(runtime, document))
+    return Reply(blocks=(text,), structured=data)
 
 
 async def _next_calls(runtime: Runtime, document: Handoff) -> list[dict[str, Json]]:
@@ -107,5 +136,5 @@ def _listed(folder: Path, cwd: str) -> list[dict[str, Json]]:
         except (InvalidRequest, NotFound):
             continue
         if document.cwd == cwd:
-            rows.append({"id": document.id, "created": document.created, "goal": document.goal[:120]})
+            rows.append({"id": document.id, "created": document.created, "goal": document.goal[:_GOAL_CHARS]})
     return sorted(rows, key=lambda row: row["created"], reverse=True)

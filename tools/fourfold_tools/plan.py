@@ -35,7 +35,7 @@ async def plan(runtime: Runtime, request: PlanRequest, caller: Caller = NOBODY, 
             workspace; nothing is stored.
         Contention: the store stayed locked.
     """
-    usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
+    usage = await runtime.usage_of(caller, request.context)
     name = await begin(runtime, request, usage)
     if not usage.allow(1).new_work and not request.force:
         return await _refuse(runtime, usage, name)

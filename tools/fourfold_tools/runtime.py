@@ -13,16 +13,17 @@ from typing import Self
 import anyio
 
 from fourfold_config.settings import Settings, load_settings
+from fourfold_tools.caller import Caller
 from fourfold_tools.context.meter import Meter
 from fourfold_tools.context.pressure import effective_cores
-from fourfold_tools.context.usage import Stamp
+from fourfold_tools.context.usage import Stamp, Stated, Usage
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
 from fourfold_tools.engine.retry import RetryBudget, RetryRule
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.live.record import LiveRecord
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.request import AnyStep, FetchStep
+from fourfold_tools.model.request import AnyStep, ContextUse, FetchStep
 from fourfold_tools.ops.base import Op
 from fourfold_tools.ops.bash import BashOp
 from fourfold_tools.ops.effects import classify
@@ -68,7 +69,7 @@ def user_settings_file(env: Mapping[str, str]) -> Path:
 class Runtime:
     """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
 
-    alone: held by whoever runs steps alone; one at a time. last_percent: the newest context usage seen, whoever's.
+    alone: held by whoever runs steps alone; one at a time. kept: conversations of whom a batch was refused and kept.
     told_fault: the store's fault that an answer has named. told_open: an answer said that commands are not confined.
     outputs: the one thread that hashes what tasks have written.
     stamps: what the plugin's hook said of calls that are about to come, by tool-use id.
@@ -96,9 +97,9 @@ class Runtime:
     cores: float
     alone: anyio.Lock = field(default_factory=anyio.Lock)
     outputs: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
-    last_percent: float | None = None
     told_fault: str | None = None
     told_open: bool = False
+    kept: set[str] = field(default_factory=set[str])
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     client: str = ""
 
@@ -109,7 +110,7 @@ class Runtime:
         cannot be told from others, so that this call has nothing in common with any before it.
         """
         name = client or f"call-{secrets.token_hex(8)}"
-        return replace(self, client=name, last_percent=None, told_fault=None, told_open=False, stamps={})
+        return replace(self, client=name, told_fault=None, told_open=False, stamps={})
 
     @property
     def retry_rule(self) -> RetryRule:
@@ -136,6 +137,10 @@ class Runtime:
         """What a step touches: inferred, widened by what it declares."""
         reads, writes = (frozenset(map(self.workspace.absolute, names)) for names in (step.reads, step.writes))
         return self.ops[step.op].effects(step).widened(reads, writes)
+
+    async def usage_of(self, caller: Caller, stated: ContextUse | None = None) -> Usage:
+        """How full the caller's context is, with its level."""
+        return await self.meter.measure(caller.tool_use_id, Stated.of(stated), caller.stamp, self.client)
 
     @classmethod
     @asynccontextmanager
@@ -219,7 +224,7 @@ class Runtime:
             sandbox=sandbox,
             cores=cores,
         )
-        live.percent = lambda: runtime.last_percent
+        live.percent = lambda: runtime.meter.newest_percent
         return runtime
 
 

@@ -33,7 +33,7 @@ async def status(runtime: Runtime, request: StatusRequest, caller: Caller = NOBO
     """
     if request.run is not None:
         return await _one_run(runtime, request.run)
-    usage = await runtime.meter.measure(caller.tool_use_id, hook=caller.stamp)
+    usage = await runtime.usage_of(caller)
     rows = [
         f"{usage.text()} · level {usage.level}",
         f"pressure: {_pressure()}",

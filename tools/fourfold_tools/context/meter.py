@@ -41,6 +41,14 @@ class _Seen:
     certain: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is remembered of a conversation: its stage, and how full it was."""
+
+    stage: Stage
+    percent: float
+
+
 class Meter:
     """The usage of every conversation that calls one server: main ones and subagents, each with its own level.
 
@@ -67,16 +75,17 @@ class Meter:
         self._sleep = sleep
         self._owner = env.get("CLAUDE_CODE_SESSION_ID") or None
         self._sessions = [self._owner] if self._owner else []
-        self._stages: OrderedDict[Conversation | None, Stage] = OrderedDict()
+        self._known: OrderedDict[Conversation | str, _Known] = OrderedDict()
         self._readers = anyio.CapacityLimiter(1)
 
     async def measure(
-        self, tool_use_id: str | None, argument: Stated | None = None, hook: Stamp | None = None
+        self, tool_use_id: str | None, argument: Stated | None = None, hook: Stamp | None = None, client: str = ""
     ) -> Usage:
         """The usage of the conversation that makes this call: stated, else by the hook, the transcript, an estimate.
 
         Waits up to `wait_s` for the call's line when nothing is stated. Says nothing rather than something of
-        another conversation: `percent` is None when the caller cannot be told.
+        another conversation: `percent` is None when the caller cannot be told. client: whose level is remembered
+        where no conversation is known.
         """
         wait_s = self._limits.wait_s if argument is None else 0.0
         seen: _Seen | None = None
@@ -87,7 +96,20 @@ class Meter:
                 usage = await self._read(seen)
         if argument is not None:
             usage = self._stated(argument, seen if seen and seen.certain else None)
-        return self._settled(usage, remember=argument is not None or (seen is not None and seen.certain))
+        remember = argument is not None or (seen is not None and seen.certain)
+        return self._settled(usage, usage.conversation or client, remember=remember)
+
+    def calm_below(self, percent: float) -> bool:
+        """Whether every conversation that called so far was less full than that; False where none is known.
+
+        Not only the newest: a subagent's first turns say nothing of the full conversation that calls next.
+        """
+        return bool(self._known) and all(known.percent < percent for known in self._known.values())
+
+    @property
+    def newest_percent(self) -> float | None:
+        """How full the conversation was that called last; None where none is known."""
+        return next((known.percent for known in reversed(self._known.values())), None)
 
     async def _see(self, tool_use_id: str | None, hook: Stamp | None, wait_s: float) -> _Seen | None:
         if hook is not None and (seen := await self._see_stamped(tool_use_id, hook, wait_s)):
@@ -184,22 +206,30 @@ class Meter:
         elif percent is not None and used is None:
             used = int(window * percent / 100)
         return Usage(
-            used, window, percent, source="argument", model=model, conversation=seen.conversation if seen else None
+            used,
+            window,
+            percent,
+            source="argument",
+            model=model,
+            age_s=0.0,
+            turns_old=0,
+            conversation=seen.conversation if seen else None,
         )
 
-    def _settled(self, usage: Usage, *, remember: bool) -> Usage:
-        """The usage with its stage after the conversation's last one, and the announcement of a change."""
-        before = self._stages.get(usage.conversation, Stage.NORMAL)
+    def _settled(self, usage: Usage, whose: Conversation | str, *, remember: bool) -> Usage:
+        """The usage with its stage after the last one of whoever called, and the announcement of a change."""
+        known = self._known.get(whose)
+        before = known.stage if known else Stage.NORMAL
         if usage.percent is None:
             return usage if usage.conversation is None else replace(usage, stage=before)
         gap = self._limits.gap_points
         after = settle(before, usage.percent, gap)
         if not remember:
             return replace(usage, stage=after)
-        self._stages[usage.conversation] = after
-        self._stages.move_to_end(usage.conversation)
-        if len(self._stages) > _MOST_CONVERSATIONS:
-            self._stages.popitem(last=False)
+        self._known[whose] = _Known(after, usage.percent)
+        self._known.move_to_end(whose)
+        if len(self._known) > _MOST_CONVERSATIONS:
+            self._known.popitem(last=False)
         return replace(usage, stage=after, announcement=change(before, after, usage.percent, gap))
 
 

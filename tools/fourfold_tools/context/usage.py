@@ -6,6 +6,7 @@ from typing import Literal
 from fourfold_tools.context.find import Conversation
 from fourfold_tools.context.levels import HANDOFF_ABOVE, Allowance, Level, Stage, allow, stage_at
 from fourfold_tools.context.signals import Signal
+from fourfold_tools.model.request import ContextUse
 
 Source = Literal["argument", "hook", "transcript", "estimate"]
 
@@ -17,6 +18,13 @@ class Stated:
     percent: float | None = None
     used_tokens: int | None = None
     window_tokens: int | None = None
+
+    @classmethod
+    def of(cls, given: ContextUse | None) -> "Stated | None":
+        """What an argument states; None where it states nothing."""
+        if given is None or (given.percent is None and given.used_tokens is None):
+            return None
+        return cls(given.percent, given.used_tokens, given.window_tokens)
 
 
 @dataclass(frozen=True, slots=True)

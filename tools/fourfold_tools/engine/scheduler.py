@@ -207,7 +207,7 @@ class Scheduler:
             if unit is None:
                 break
             if self._narrow(unit):
-                blocked[unit.keys] = "one at a time"
+                blocked[unit.keys] = "contention"
             elif self._follow(unit):
                 continue
             elif not self._seat.take(unit.keys):

@@ -89,21 +89,22 @@ _LISTS = {
 }
 
 
-def fitted(handoff: Handoff) -> Handoff:
-    """The handoff cut to MOST_TOKENS: lines lose their ends, lists their oldest entries, the goal its middle.
+def fitted(handoff: Handoff, most: int = MOST_TOKENS) -> Handoff:
+    """The handoff cut to `most` tokens: lines lose their ends, lists their oldest entries, the goal its middle.
 
     Each is cut only as far as what comes before it in this order leaves no room.
     """
-    handoff = _fewer_entries(_shorter_lines(handoff, _LINE_CHARS[0]))
+    dropped: dict[str, int] = {}
+    handoff = _fewer_entries(_shorter_lines(handoff, _LINE_CHARS[0], most), most, _LEAST_ITEMS, dropped)
     for chars in _LINE_CHARS[1:]:
-        handoff = _shorter_lines(handoff, chars)
-    return _shorter_goal(handoff)
+        handoff = _shorter_lines(handoff, chars, most)
+    return _fewer_entries(_shorter_goal(handoff, most), most, 0, dropped)
 
 
-def _shorter_lines(handoff: Handoff, chars: int) -> Handoff:
+def _shorter_lines(handoff: Handoff, chars: int, most: int) -> Handoff:
     """Where the handoff is too long, its lines within so many characters."""
     cut: dict[str, Any] = {name: tuple(_clipped(x, chars) for x in getattr(handoff, name)) for name in _LISTS}
-    if _tokens(handoff) <= MOST_TOKENS or all(getattr(handoff, name) == items for name, items in cut.items()):
+    if _tokens(handoff) <= most or all(getattr(handoff, name) == items for name, items in cut.items()):
         return handoff
     told = dict.fromkeys((*handoff.left_out, "the ends of long lines"))
     return replace(handoff, **cut, left_out=tuple(told))
@@ -113,25 +114,28 @@ def _clipped(item: str, chars: int) -> str:
     return item if len(item) <= chars else item[: chars - 1] + "…"
 
 
-def _fewer_entries(handoff: Handoff) -> Handoff:
-    dropped: dict[str, int] = {}
-    start = handoff.left_out
-    while _tokens(handoff) > MOST_TOKENS:
+def _fewer_entries(handoff: Handoff, most: int, least: int, dropped: dict[str, int]) -> Handoff:
+    """The handoff with fewer entries in its longest lists, of which `least` stay; counts what it drops."""
+    start = tuple(told for told in handoff.left_out if told not in _counted(dropped))
+    while _tokens(handoff) > most:
         name = max((*_LISTS, "files"), key=lambda n: len(getattr(handoff, n)))
         items = getattr(handoff, name)
-        if len(items) <= _LEAST_ITEMS:
+        if len(items) <= least:
             break
-        keep = max(_LEAST_ITEMS, len(items) * 4 // 5)
+        keep = max(least, len(items) * 4 // 5)
         dropped[name] = dropped.get(name, 0) + len(items) - keep
-        told = (f"{count} more {kind.replace('_', ' ')}" for kind, count in sorted(dropped.items()))
-        handoff = replace(handoff, **{name: items[:keep], "left_out": (*start, *told)})
+        handoff = replace(handoff, **{name: items[:keep], "left_out": (*start, *_counted(dropped))})
     return handoff
 
 
-def _shorter_goal(handoff: Handoff) -> Handoff:
+def _counted(dropped: dict[str, int]) -> list[str]:
+    return [f"{count} more {kind.replace('_', ' ')}" for kind, count in sorted(dropped.items())]
+
+
+def _shorter_goal(handoff: Handoff, most: int) -> Handoff:
     goal = handoff.goal
     room = len(goal)
-    while _tokens(handoff) > MOST_TOKENS and room > _LEAST_GOAL:
+    while _tokens(handoff) > most and room > _LEAST_GOAL:
         room = max(_LEAST_GOAL, room * 4 // 5)
         cut = f"{goal[: room * 3 // 4]} … {goal[-room // 4 :]}"
         told = dict.fromkeys((*handoff.left_out, "part of the goal"))

@@ -24,11 +24,13 @@ from fourfold_tools.model.result import StepResult
 from fourfold_tools.resume import record_of, stored_steps
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.database import StoreBusy
+from fourfold_tools.store.owner import is_alive, this_process
 from fourfold_tools.store.plans import Plans, StoredPlan
 from fourfold_tools.store.runs import StoredRun
 
 _RUNS = 30  # newest runs of a conversation that are looked at
 _PLANS = 10
+_LOOKED_AT = 120  # newest of the folder, or of the store, among which the conversation's own are looked for
 _FILES = 60  # files whose state is kept
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -45,7 +47,8 @@ def new_id() -> str:
 async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     """Gather what the store knows of the caller's conversation and write it as JSON and Markdown.
 
-    Without a known conversation the runs of this folder stand for it, on a shared server those of the client alone.
+    Where the conversation is not known, this server's work in this folder stands for it (on a shared server that of
+    the client alone), with what servers that have ended left there; never what another one that still runs has done.
 
     Raises:
         HandoffUnwritten: the disk is full, or the state folder cannot be written.
@@ -54,12 +57,12 @@ async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
     goal: str | None = None
     if usage.conversation is not None:
         goal = await anyio.to_thread.run_sync(first_user_message, usage.conversation.path)
-    recent = await runtime.runs.recent(_RUNS, conversation)
+    recent = await runtime.runs.recent(_LOOKED_AT, conversation, runtime.workspace.cwd)
+    mine = [run for run in recent if conversation or _ours_or_nobodys(run.owner)]
     runs: list[StoredRun] = []
-    for run in recent:
-        if run.cwd == runtime.workspace.cwd:
-            with suppress(NotFound):  # pruned meanwhile, or damaged: the others are handed over all the same
-                runs.append(await runtime.runs.get(run.id))
+    for run in mine[:_RUNS]:
+        with suppress(NotFound):  # pruned meanwhile, or damaged: the others are handed over all the same
+            runs.append(await runtime.runs.get(run.id))
     plans = await _plans_of(runtime, conversation)
     if plans:
         goal = plans[0].goal
@@ -77,11 +80,23 @@ async def write_handoff(runtime: Runtime, usage: Usage, name: str) -> Handoff:
 async def _plans_of(runtime: Runtime, conversation: str) -> list[StoredPlan]:
     """The conversation's plans in this folder, newest first."""
     try:
-        recent = await Plans(runtime.database).recent(_PLANS)
+        recent = await Plans(runtime.database).recent(_LOOKED_AT)
     except Contention:
         return []
     here = [plan for plan in recent if plan.cwd == runtime.workspace.cwd]
-    return [plan for plan in here if not conversation or plan.owner.partition("/")[2] == conversation]
+    return [plan for plan in here if _is_of(plan, conversation)][:_PLANS]
+
+
+def _is_of(plan: StoredPlan, conversation: str) -> bool:
+    """Whether a plan is the conversation's; where that is not known, ours or of a server that has ended."""
+    process, _, owner = plan.owner.partition("/")
+    if conversation:
+        return owner == conversation
+    return owner.startswith(f"{process}#") and _ours_or_nobodys(process)
+
+
+def _ours_or_nobodys(process: str) -> bool:
+    return process == this_process() or not is_alive(process)
 
 
 @dataclass
@@ -190,8 +205,15 @@ def _save(folder: Path, handoff: Handoff) -> None:
     for suffix, text in texts.items():
         target = folder / f"{handoff.id}.{suffix}"
         beside = target.with_name(f".{target.name}.{os.getpid()}")
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-        beside.replace(target)
+        try:
+            with open(beside, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def _note(db: sqlite3.Connection, *, handoff: Handoff, folder: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool
 
-from fourfold_tools.model.request import Name, Positive, StepId
+from fourfold_tools.model.request import ContextUse, Name, Positive, StepId
 
 Minutes = Annotated[FiniteFloat, Field(strict=True, gt=0, le=100_000)]
 Spent = Annotated[FiniteFloat, Field(strict=True, ge=0, le=100_000)]
@@ -47,6 +47,7 @@ class PlanRequest(_Frozen):
     shared: Literal["sequence", "isolate"] = "sequence"
     format: Literal["text", "json"] = "text"
     force: StrictBool = False
+    context: ContextUse | None = None
 
 
 class FinishedTask(_Frozen):
@@ -66,4 +67,5 @@ class CheckpointRequest(_Frozen):
     plan: Name
     finished: tuple[FinishedTask, ...] = ()
     reissue: StrictBool = False
+    context: ContextUse | None = None
     format: Literal["text", "json"] = "text"

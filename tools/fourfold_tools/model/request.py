@@ -122,6 +122,14 @@ SPREAD: dict[str, tuple[str, ...]] = {
 }
 
 
+class ContextUse(_Frozen):
+    """How full the caller's window is, as it says: a percentage, or tokens (of the model's own window, or this)."""
+
+    percent: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1_000)] | None = None
+    used_tokens: Annotated[int, Field(strict=True, ge=0, le=1 << 53)] | None = None
+    window_tokens: Annotated[int, Field(strict=True, ge=1, le=1 << 53)] | None = None
+
+
 class BatchOptions(_Frozen):
     """What a whole batch may carry."""
 
@@ -133,6 +141,7 @@ class BatchOptions(_Frozen):
     dry_run: StrictBool = False
     format: Literal["text", "json"] = "text"
     force: StrictBool = False
+    context: ContextUse | None = None
 
 
 class BatchRequest(BatchOptions):

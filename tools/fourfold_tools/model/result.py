@@ -57,7 +57,7 @@ class StepResult:
     index: (submitted step, sub-step or 0). lane: the parallel stream it ran in. group: the first step of those that
     one call of their op served together. same_as: the identical step whose result this is. literal: the step
     with its references resolved, where they had to be. waited_for: what kept a step waiting that was
-    ready (`width`, `slot cpu`, `path`, `one at a time`), the last such thing. tries: each try, where there were
+    ready (`width`, `slot cpu`, `path`, `contention`), the last such thing. tries: each try, where there were
     several.
     """
 

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
@@ -50,6 +51,18 @@ def _remove(files: Path, gone: set[str], kept: set[str]) -> None:
 def _sizes(files: Path) -> dict[str, int]:
     """Bytes of each run's files; looked at before the store is locked, because there may be thousands."""
     return {folder.name: _files_bytes(folder) for folder in _folders(files)}
+
+
+def prune_handoffs(folder: Path, max_age_days: float) -> None:
+    """Delete handoffs, and what a write that broke off left of one, that are too old."""
+    try:
+        entries = [entry for entry in folder.iterdir() if entry.name.startswith(("h-", ".h-"))]
+    except OSError:
+        return
+    for entry in entries:
+        if _age_s(entry) > max_age_days * 86_400:
+            with suppress(OSError):
+                entry.unlink()
 
 
 def _files_bytes(folder: Path) -> int:

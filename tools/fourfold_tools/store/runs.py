@@ -113,14 +113,31 @@ class Runs:
         folder = None if self._files is None else self._files / birth.id
         return RunJournal(self._database, birth, folder, stored=stored, late=self._late.append)
 
-    async def recent(self, limit: int, conversation: str | None = None) -> list[StoredRun]:
-        """The last runs, newest first, without their steps; of one conversation where it is named."""
+    async def recent(
+        self, limit: int, conversation: str | None = None, cwd: str | None = None, state: RunState | None = None
+    ) -> list[StoredRun]:
+        """The last runs, newest first, without their steps; of what is named (a conversation, a folder) only."""
+        given = {"conversation": conversation, "cwd": cwd, "state": state}
+        named = {column: value for column, value in given.items() if value is not None}
+        where = " AND ".join(f"{column}=?" for column in named)
 
         def read(db: sqlite3.Connection) -> list[StoredRun]:
-            where = "" if conversation is None else "WHERE conversation=?"
-            given = (limit,) if conversation is None else (conversation, limit)
-            rows = db.execute(f"{_SELECT} {where} ORDER BY created DESC, id LIMIT ?", given).fetchall()
-            return [_run(row) for row in rows]
+            sql = f"{_SELECT} {'WHERE ' + where if where else ''} ORDER BY created DESC, id LIMIT ?"
+            return [_run(row) for row in db.execute(sql, (*named.values(), limit)).fetchall()]
+
+        return await self._database.use(read)
+
+    async def refused(self, request: str, cwd: str, conversation: str) -> str | None:
+        """The run of a conversation that was kept for want of context with this very request, and never started."""
+        sql = (
+            "SELECT id FROM runs WHERE state='cancelled' AND cwd=? AND conversation=? AND request=? "
+            "AND json_extract(report, '$.refused')='context' AND id NOT IN (SELECT run FROM steps) "
+            "AND id NOT IN (SELECT run FROM attempts) ORDER BY created DESC LIMIT 1"
+        )
+
+        def read(db: sqlite3.Connection) -> str | None:
+            row = db.execute(sql, (cwd, conversation, request)).fetchone()
+            return None if row is None else str(row[0])
 
         await self.settle()
         return await self._database.use(read)
