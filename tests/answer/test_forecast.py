@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fourfold_tools.answer.forecast import forecast
+from fourfold_tools.context.levels import stage_at
 from fourfold_tools.context.usage import Usage
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import Json
@@ -71,7 +72,43 @@ def test_one_step_or_a_pure_chain_is_not_worth_a_batch(steps: list[AnyStep], wor
 
 def test_it_says_where_the_context_will_stand() -> None:
     big = ReadStep(op="read", path="a", max_tokens=20_000)
-    _, data = foretell([big, GREP])
+    text, data = foretell([big, GREP])
     assert data["context"]["level"] == "normal"
     assert data["context_after"]["level"] == "limited"
-    assert data["predicted_tokens"] > 20_000
+    assert data["predicted_tokens"] == 12_500, "an answer never costs more than its budget"
+    assert "after it context 74 % (transcript) · level limited (now normal)" in text
+
+
+def foretell_at(percent: float, budget: int = 12_500) -> str:
+    usage = Usage(int(2_000 * percent), 200_000, percent, stage_at(percent), "transcript")
+    ready = prepare([GREP, GREP], effects_of, barrier=False, max_steps=100)
+    return forecast(ready.steps, ready.effects, ready.graph, [1.0, 1.0], 4, usage, budget)[0]
+
+
+@pytest.mark.parametrize(
+    ("percent", "outlook"),
+    [
+        (40, "level normal"),
+        (69.5, "level limited (now normal)"),
+        (94.9, "level handoff: hand over first, new work is refused from then on"),
+        (96, "level handoff: this batch would be refused and handed over, unless forced"),
+    ],
+)
+def test_it_says_what_the_level_after_it_means_before_the_caller_commits(percent: float, outlook: str) -> None:
+    [line] = [row for row in foretell_at(percent).split("\n") if row.startswith("predicted tokens")]
+    assert line.endswith(f" · {outlook}")
+
+
+@pytest.mark.parametrize(
+    ("step", "tokens"),
+    [
+        (READ, 350 + 800 + 20 * 1_500),
+        (READ.model_copy(update={"limit": 10}), 350 + 800 + 20 * 140),
+        (ReadStep(op="read", path="a", limit=5_000), 350 + 800 + 1_500),
+        (ReadStep(op="read", path="a", max_tokens=700, limit=10), 350 + 800 + 140),
+    ],
+)
+def test_what_a_step_may_cost_follows_its_bounds(step: AnyStep, tokens: int) -> None:
+    ready = prepare([GREP, step], effects_of, barrier=False, max_steps=100)
+    data = forecast(ready.steps, ready.effects, ready.graph, [1.0, 1.0], 4, USAGE, 100_000)[1]
+    assert data["predicted_tokens"] == min(tokens, USAGE.budget_tokens(100_000))

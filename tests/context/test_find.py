@@ -44,6 +44,19 @@ def test_a_link_to_the_project_leads_to_the_same_folder(home: Home, tmp_path: Pa
     assert project_folders(home.env, str(tmp_path / "link")) == (str(home.project),)
 
 
+def test_a_linked_client_folder_is_followed(home: Home, tmp_path: Path) -> None:
+    """Dotfiles are often kept elsewhere: `~/.claude` is a link, and so may be the project's folder in it."""
+    file = home.session("first").reply(1_000, "toolu_1")
+    sub = home.agent("first", "a1").reply(500, "toolu_2")
+    os.rename(home.root / ".claude", tmp_path / "dotfiles")
+    (home.root / ".claude").symlink_to(tmp_path / "dotfiles")
+    assert search(home, "first").look("toolu_1") == Conversation(str(file.path), "first")
+    assert search(home, "first").look("toolu_2") == Conversation(str(sub.path), "first", "a1")
+    os.rename(home.project, tmp_path / "project-elsewhere")
+    home.project.symlink_to(tmp_path / "project-elsewhere")
+    assert search(home, "first").look("toolu_1") == Conversation(str(file.path), "first")
+
+
 def test_the_clients_project_is_looked_at_too(home: Home, tmp_path: Path) -> None:
     folders = project_folders({**home.env, "CLAUDE_PROJECT_DIR": str(home.cwd)}, str(tmp_path))
     assert [os.path.basename(f) for f in folders] == [slug(os.path.realpath(tmp_path)), home.project.name]

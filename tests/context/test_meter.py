@@ -35,8 +35,10 @@ class Naps:
 
 @pytest.fixture
 def metering(home: Home, settings: Settings) -> Callable[..., Meter]:
+    patient = settings.context.model_copy(update={"io_s": 60.0})  # a busy machine's disk is no part of these tests
+
     def make(sleep: Sleep | None = None, **env: str) -> Meter:
-        return Meter({**home.env, **env}, str(home.cwd), settings.context, clock=lambda: NOW, sleep=sleep or Naps())
+        return Meter({**home.env, **env}, str(home.cwd), patient, clock=lambda: NOW, sleep=sleep or Naps())
 
     return make
 
@@ -223,6 +225,13 @@ async def test_a_server_is_calm_only_where_every_conversation_is(home: Home, met
     await meter.measure("toolu_main")
     await meter.measure("toolu_sub")
     assert not meter.calm_below(60)
+
+
+async def test_a_clock_that_was_set_back_makes_no_negative_age(home: Home, settings: Settings) -> None:
+    home.session("first").request().reply(410_000, "toolu_1")
+    meter = Meter(home.env, str(home.cwd), settings.context, clock=lambda: 5.0, sleep=Naps())
+    usage = await meter.measure("toolu_1")
+    assert (usage.age_s, usage.percent) == (0.0, 41.0)
 
 
 async def test_a_compaction_counts_until_the_next_reply(home: Home, metering: Callable[..., Meter]) -> None:

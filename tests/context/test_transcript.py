@@ -232,6 +232,48 @@ def test_a_long_line_before_the_reply_is_read_over(talk: Transcript) -> None:
     assert read(talk).used_tokens == 41_000
 
 
+@pytest.mark.parametrize("length", [60_000, 70_000, 1_500_000])
+def test_a_long_result_awaits_a_reply_as_a_short_one_does(talk: Transcript, length: int) -> None:
+    talk.request().reply(42_000, "toolu_2")
+    assert not read(talk).in_flight
+    talk.result("toolu_2", "y" * length)
+    assert (read(talk).in_flight, read(talk).used_tokens) == (True, 42_000)
+    talk.request().reply(43_000)
+    assert (read(talk).in_flight, read(talk).used_tokens) == (False, 43_000)
+
+
+def test_a_long_reply_counts_like_any_other(talk: Transcript) -> None:
+    block = {"type": "tool_use", "id": "toolu_2", "name": "Write", "input": {"content": "z" * 200_000}}
+    usage = {"input_tokens": 44_000}
+    talk.entry(type="assistant", message={"model": "claude-opus-5-5", "content": [block], "usage": usage})
+    assert read(talk).used_tokens == 44_000
+
+
+def test_long_results_are_not_parsed(talk: Transcript, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(20):
+        talk.result("toolu_1", "y" * 100_000)
+    parsed: list[int] = []
+    real = json.loads
+
+    def counting(line: bytes) -> Any:
+        parsed.append(len(line))
+        return real(line)
+
+    monkeypatch.setattr(transcript.json, "loads", counting)
+    assert read(talk).used_tokens == 41_000
+    assert max(parsed) < 65_536
+
+
+@pytest.mark.parametrize(("sidechain", "awaits"), [(False, True), (True, False)])
+def test_a_long_result_of_a_subagent_in_the_same_file_is_not_the_main_conversations(
+    talk: Transcript, sidechain: bool, awaits: bool
+) -> None:
+    talk.request().reply(42_000, "toolu_2")
+    speaking = Transcript(talk.path, "first", agent="a1" if sidechain else None)
+    speaking.result("toolu_2", "y" * 100_000)
+    assert read(talk).in_flight is awaits
+
+
 def test_a_conversation_without_a_reply_is_weighed_by_what_was_sent(home: Home) -> None:
     file = home.session("first").prompt("z" * 4_000).request(attachment_chars=50_000)
     with transcript.open_transcript(str(file.path)) as handle:

@@ -1,7 +1,6 @@
-"""Claude Code 2.1.330 itself with fourfold as its server: what the model is shown, and what the levels do."""
+"""Claude Code 2.1.330 itself with fourfold as its server: what the model is shown, and what the rules deny."""
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import scripted_claude as lab
 import twelve_steps
 from scripted_claude import (
     Block,
@@ -154,73 +152,6 @@ def test_a_search_over_a_folder_leaves_out_what_the_rules_deny(project: Path, ho
     assert "secrets/key.txt" not in shown
 
 
-def noted(project: Path, *names: str) -> dict[str, Any]:
-    """A batch whose steps each append their name to one file, one after the other."""
-    command = 'echo "$1" >> notes.txt'
-    steps = [
-        {"id": name, "op": "bash", "command": command, "args": [name], "writes": ["notes.txt"]} for name in names
-    ]
-    return {"steps": steps}
-
-
-def notes(project: Path) -> list[str]:
-    return (project / "notes.txt").read_text(encoding="utf-8").splitlines()
-
-
-def head_and_signals(blocks: list[str]) -> tuple[str, int, list[str]]:
-    """The context that the head line shows, the answer's budget, and the signals about the level."""
-    head = blocks[0].split("\n")[0]
-    found = re.fullmatch(r"run .* of ([\d.]+)(k?) tokens · (context .*)", head)
-    assert found, head
-    signals = [line for block in blocks[2:] for line in block.split("\n") if not line.startswith("📡 pressure ")]
-    return found[3], round(float(found[1]) * (1000 if found[2] else 1)), signals
-
-
-def test_the_levels_follow_the_context_and_a_new_conversation_finishes_the_work(project: Path, home: Path) -> None:
-    levels = [40, 72, 73, 88, 93]
-    turns = [at(percent, call(BATCH, noted(project, f"a{percent}", f"b{percent}"))) for percent in levels]
-    turns += [at(96, call(BATCH, noted(project, "last1", "last2", "last3"))), at(96, text("handed over"))]
-    script = converse("FILLING-UP", turns, project, home)
-
-    seen = [head_and_signals(script.shown("FILLING-UP", turn)) for turn in range(1, len(levels) + 1)]
-    assert [context for context, _, _ in seen] == [f"context {percent} % (transcript)" for percent in levels]
-    announced = [[line.split(":")[0] for line in signals] for _, _, signals in seen]
-    assert announced == [[], ["📡 throttle limited"], [], ["📡 throttle scaled_down"], []]
-    budgets = [budget for _, budget, _ in seen]
-    assert budgets == sorted(budgets, reverse=True)
-    assert budgets[0] == 12_500
-    assert budgets[-1] <= 12_500 * 0.1 + 50
-    before = [name for percent in levels for name in (f"a{percent}", f"b{percent}")]
-    assert notes(project) == before, "above 95 % nothing starts"
-
-    refusal, *signals = script.shown("FILLING-UP", 6)
-    found = re.fullmatch(
-        r"context: context 96 % \(transcript\).*\b(h-[a-z0-9]{4,})\b.*\brun (r-[a-z0-9]+)\b.*", refusal
-    )
-    assert found, refusal
-    assert [line.split(":")[0] for line in signals] == ["📡 handoff handoff"]
-    handoff, run = found.groups()
-    check_resumed(project, home, handoff, run, before)
-
-
-def check_resumed(project: Path, home: Path, handoff: str, run: str, before: list[str]) -> None:
-    """A new conversation loads the handoff and sends the call that it names."""
-    turns = [
-        at(3, call("mcp__fourfold__handoff", {"action": "load", "id": handoff})),
-        at(4, call(BATCH, {"resume": run})),
-        at(5, call("mcp__fourfold__handoff", {"action": "load", "id": handoff})),
-        at(6, text("done")),
-    ]
-    script = converse("TAKE-UP", turns, project, home)
-    loaded = shown_json(script, "TAKE-UP", 1)
-    assert loaded["goal"] == "FILLING-UP: do the work"
-    assert loaded["next"] == [{"tool": "batch", "arguments": {"resume": run}}]
-    resumed = script.shown("TAKE-UP", 2)[0]
-    assert resumed.startswith(f"run {run} · 3 steps: 3 ok · ")
-    assert notes(project) == [*before, "last1", "last2", "last3"], "no step is done twice, none is left out"
-    assert shown_json(script, "TAKE-UP", 3)["next"] == [], "nothing is left"
-
-
 def test_a_handoff_costs_at_most_fifteen_hundred_tokens_to_load(project: Path, home: Path) -> None:
     many = {"steps": [{"op": "read", "path": f"gone/{'x' * 60}/{n}.txt"} for n in range(60)]}
     turns = [at(50, call(BATCH, many)) for _ in range(3)]
@@ -231,59 +162,3 @@ def test_a_handoff_costs_at_most_fifteen_hundred_tokens_to_load(project: Path, h
     script = converse("LOAD-IT", turns, project, home)
     [content] = script.shown("LOAD-IT", 1)
     assert len(content.split("<system-reminder>")[0]) / 4 <= 1_500
-
-
-def test_a_subagent_has_a_level_of_its_own(project: Path, home: Path) -> None:
-    errand = {"description": "errand", "prompt": "SUB-ERRAND: do a part", "subagent_type": "general-purpose"}
-    main = [
-        at(72, call(BATCH, noted(project, "main1"))),
-        at(73, call("Agent", {**errand, "run_in_background": False})),
-        at(74, call(BATCH, noted(project, "main2"))),
-        at(75, text("done")),
-    ]
-    sub = [
-        at(30, call(BATCH, noted(project, "sub1"))),
-        at(88, call(BATCH, noted(project, "sub2"))),
-        at(89, text("reported")),
-    ]
-    script = Script({"SUB-ERRAND": sub, "MAIN-WORK": main})
-    ask_to_the_end("MAIN-WORK", script, project, home)
-    seen = [
-        head_and_signals(script.shown(name, turn))
-        for name, turn in [("MAIN-WORK", 1), ("SUB-ERRAND", 1), ("SUB-ERRAND", 2), ("MAIN-WORK", 3)]
-    ]
-    assert [context for context, _, _ in seen] == [
-        f"context {percent} % (transcript)" for percent in (72, 30, 88, 74)
-    ]
-    announced = [[line.split(":")[0] for line in signals] for _, _, signals in seen]
-    assert announced == [["📡 throttle limited"], [], ["📡 throttle scaled_down"], []]
-    assert notes(project) == ["main1", "sub1", "sub2", "main2"]
-
-
-def test_after_a_compaction_the_level_falls_and_says_so_once(tmp_path: Path) -> None:
-    home, project = tmp_path / "home", tmp_path / "project"
-    home.mkdir()
-    project.mkdir()
-    (project / "a.txt").write_text("hello\n", encoding="utf-8")
-    look = lab.call("mcp__fourfold__batch", {"steps": [{"op": "bash", "command": "cat a.txt"}]})
-    script = lab.Script(
-        {
-            "BEFORE": [lab.Turn([look], 720_000), lab.Turn([look], 730_000), lab.Turn([lab.text("x")], 730_000)],
-            "AFTERWARDS": [lab.Turn([look], 60_000), lab.Turn([look], 61_000), lab.Turn([lab.text("y")], 61_000)],
-        }
-    )
-    config = home / "mcp.json"
-    config.write_text(json.dumps({"mcpServers": {"fourfold": lab.server_entry()}}), encoding="utf-8")
-    arguments = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
-    arguments += ["--mcp-config", str(config), "--strict-mcp-config", "--allowedTools", "mcp__fourfold"]
-    with lab.scripted_model(script) as url:
-        lab.converse(
-            arguments, ["BEFORE", "/compact", "AFTERWARDS"], cwd=project, env=lab.clean_environment(home, url)
-        )
-    shown = [script.shown("BEFORE", 1), script.shown("BEFORE", 2), *(script.shown("AFTERWARDS", i) for i in (1, 2))]
-    assert ["context 72 %" in shown[0][0], "context 73 %" in shown[1][0]] == [True, True]
-    assert ["context 6 %" in texts[0] for texts in shown[2:]] == [True, True]
-    announced = [[text for text in texts if text.startswith("📡")] for texts in shown]
-    assert [len(lines) for lines in announced] == [1, 0, 1, 0]
-    assert announced[0][0].startswith("📡 throttle limited")
-    assert announced[2][0].startswith("📡 throttle normal")

@@ -239,6 +239,10 @@ def clean_environment(home: Path, base_url: str = "", **more: str) -> dict[str, 
         "DISABLE_AUTOUPDATER": "1",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "FOURFOLD_STATE_DIR": str(home / "state"),
+        "MCP_TIMEOUT": "120000",
+        "CLAUDE_CODE_MCP_STARTUP_WAIT_MS": "60000",  # a busy machine starts servers late, too
+        "FOURFOLD_CONTEXT__WAIT_S": "20",  # the client of a busy machine writes the line of a call late
+        "FOURFOLD_CONTEXT__IO_S": "20",
         **more,
     }
 

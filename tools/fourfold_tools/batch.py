@@ -43,6 +43,7 @@ async def batch(
     weights = await runtime.timings.weights(prepared.steps)
     if request.dry_run:
         usage = await runtime.usage_of(caller, request.context)
+        width = usage.allow(width).max_parallel
         text, data = forecast(prepared.steps, prepared.effects, prepared.graph, weights, width, usage, budget)
         return Reply(structured=data) if request.format == "json" else Reply(blocks=(text,))
     execution = Execution(runtime, request, caller, prepared, rest, weights, width, budget)

@@ -10,9 +10,11 @@ from fourfold_tools.context.usage import Usage
 from fourfold_tools.graph import Graph
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import Json
-from fourfold_tools.model.request import AnyStep, arguments_with_references, references
+from fourfold_tools.model.request import AnyStep, ReadStep, arguments_with_references, references
 
 _TOKENS = {"read": 1_500, "grep": 800, "glob": 300, "bash": 600, "fetch": 2_500}  # a usual answer, by op (judgement)
+_LINE_TOKENS = 14  # of a usual line of a file
+_MAX_ITEMS = 20  # of a reference with `each` that names no bound (the contract's number)
 _LEFT_OUT_TOKENS = 40  # the line, or the entry, that counts what did not fit
 _LEAST_GAIN = 1.05  # of the work over its longest chain, below which side by side is not worth a word
 _MOST_NAMED = 20  # steps of the critical path that its line names
@@ -36,7 +38,7 @@ def forecast(
     """
     work, span = sum(weights), graph.span(weights)
     lower, upper = max(work / width, span), work / width + (1 - 1 / width) * span
-    tokens = _HEAD_TOKENS + sum(step.max_tokens or _TOKENS[step.op] for step in steps)
+    tokens = min(max(_HEAD_TOKENS, usage.budget_tokens(budget)), _HEAD_TOKENS + sum(map(_tokens_of, steps)))
     after = usage.after(tokens)
     path = [graph.ids[v] for v in graph.critical_path(weights)]
     worth, why = _worth(steps, work, span)
@@ -56,7 +58,16 @@ def forecast(
         "worth_batching": worth,
         "reason": why,
     }
-    return _text(data, after, budget), _within(data, budget)
+    return _text(data, usage, after, budget), _within(data, budget)
+
+
+def _tokens_of(step: AnyStep) -> int:
+    """What a step's results will cost at the most, by what is usual for its op; nobody has seen them yet."""
+    one = step.max_tokens or _TOKENS[step.op]
+    if isinstance(step, ReadStep) and isinstance(step.limit, int):
+        one = min(one, step.limit * _LINE_TOKENS)
+    spread = [ref.max_items or _MAX_ITEMS for ref in references(arguments_with_references(step)) if ref.each]
+    return one * max(spread, default=1)
 
 
 def _within(data: dict[str, Json], budget: int) -> dict[str, Json]:
@@ -110,7 +121,16 @@ def _worth(steps: Sequence[AnyStep], work: float, span: float) -> tuple[bool, st
     return True, f"{len(steps)} steps, at most {work / span:.1f} of them side by side on average"
 
 
-def _text(data: dict[str, Json], after: Usage, budget: int) -> str:
+def _outlook(usage: Usage, after: Usage) -> str:
+    """The level that the answer leads to, and what that means for the caller, before it commits."""
+    if not usage.allow(1).new_work:
+        return f"level {usage.level}: this batch would be refused and handed over, unless forced"
+    if not after.allow(1).new_work:
+        return f"level {after.level}: hand over first, new work is refused from then on"
+    return f"level {after.level}" + ("" if after.level == usage.level else f" (now {usage.level})")
+
+
+def _text(data: dict[str, Json], usage: Usage, after: Usage, budget: int) -> str:
     predicted = data["predicted"]
     path = data["critical_path"]
     if len(path) > _MOST_NAMED:
@@ -121,7 +141,7 @@ def _text(data: dict[str, Json], after: Usage, budget: int) -> str:
         f"predicted: {seconds(predicted['lower_s'])} to {seconds(predicted['upper_s'])} at width {data['width']}, "
         f"{seconds(predicted['work_s'])} one by one (expected durations, not measured)",
         f"critical path: {' -> '.join(path)}",
-        f"predicted tokens: {data['predicted_tokens']} · after it {after.text()} · level {after.level}",
+        f"predicted tokens: {data['predicted_tokens']} · after it {after.text()} · {_outlook(usage, after)}",
     ]
     room = budget - estimate("\n".join(rows), "data") - _LEFT_OUT_TOKENS
     edges = [f"{e['before']} -> {e['after']} · {e['kind']} · {e['reason']}" for e in data["edges"]]

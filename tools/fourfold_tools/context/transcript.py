@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO, cast
 
-_BLOCK = 65_536
+_BLOCK, _MOST_BLOCK = 65_536, 1 << 20
 _BYTES_PER_TOKEN = 4
+_LONG = 65_536  # bytes of a line, above which only a reply is parsed
+_HEAD = 512  # bytes of a line in which its flags stand
 _LONGEST_MODEL = 200
 _MOST_TOKENS = 1 << 53  # beyond it a JSON number is no count any more
 
@@ -52,19 +54,23 @@ def lines_backwards(file: BinaryIO, end: int, floor: int = 0) -> Iterator[bytes]
     A line that `floor` cuts is left out. What follows the last newline comes first, whole or half-written.
     """
     open_pieces: list[bytes] = []  # of the line that goes on to the left, last piece first
-    position = end
+    position, size = end, _BLOCK
     while position > floor:
-        start = max(floor, position - _BLOCK)
+        start = max(floor, position - size)
         file.seek(start)
         block = file.read(position - start)
         if len(block) < position - start:  # cut off behind our back
             return
         position = start
+        if b"\n" not in block:  # a long line is read in few pieces
+            size = min(2 * size, _MOST_BLOCK)
+            open_pieces.append(block)
+            continue
+        size = _BLOCK
         first, *rest = block.split(b"\n")
-        if rest:
-            yield rest.pop() + b"".join(reversed(open_pieces))
-            yield from reversed(rest)
-            open_pieces.clear()
+        yield rest.pop() + b"".join(reversed(open_pieces))
+        yield from reversed(rest)
+        open_pieces.clear()
         open_pieces.append(first)
     if position == 0:
         yield b"".join(reversed(open_pieces))
@@ -93,11 +99,16 @@ def read_tail(file: BinaryIO, voice: Voice | None, max_bytes: int) -> Reading:
 
     Backwards: (1) requests and prompts tell whether a reply is awaited, until anything decides it; (2) a
     compaction gives the usage, but not the model; (3) the first real reply gives what is still missing and ends it.
-    Lines of unknown kinds, broken lines and replies that the client made up itself are passed over.
+    Lines of unknown kinds, broken lines and replies that the client made up itself are passed over. A long line that
+    is no reply is what a tool or a user said: parsing it would cost more than all the others, and tells no more.
     """
     size = file.seek(0, 2)
     reading, decided, compacted = Reading(), False, False
     for line in lines_backwards(file, size, max(0, size - max_bytes)):
+        if len(line) > _LONG and b'"assistant"' not in line:
+            if not decided and _said_to(voice, line):
+                reading, decided = replace(reading, in_flight=True), True
+            continue
         if not _worth_parsing(line, owner_known=reading.owner is not None):
             continue
         entry = _parse(line)
@@ -138,6 +149,14 @@ def weigh(file: BinaryIO, max_bytes: int) -> int | None:
 _SENT = (b'"type":"user"', b'"rendered":', b'{"type":"api-request-shape"')
 _UNSAID = (b'{"type":"api-request-blob"', b'{"type":"api-request-shape"')
 _TELLING = (b'"assistant"', b'"user"', b'"compact_boundary"', b'"api-request"')
+
+
+def _said_to(voice: Voice | None, line: bytes) -> bool:
+    """Whether a long line is a user's, or a tool's result, in this voice's conversation, as far as bytes tell."""
+    if b'"user"' not in line:
+        return False
+    sidechain = b'"isSidechain":true' in line[:_HEAD]
+    return voice is None or not (sidechain or voice.sidechain)
 
 
 def _worth_parsing(line: bytes, *, owner_known: bool) -> bool:
