@@ -129,6 +129,8 @@ def test_one_is_handed_over_and_killed_while_the_other_works_on_and_a_third_fini
             three.call(3, following["tool"], following["arguments"])
             again = three.call(4, "handoff", {"action": "load", "id": name})["structuredContent"]
             assert again["next"] == []
+            own = three.call(5, "handoff", {"action": "write"})["structuredContent"]
+            assert own["runs"] == [following["arguments"]["resume"]], "whoever resumes a run has it from now on"
     assert written(place, "one") == ["one0", "late"]
 
 

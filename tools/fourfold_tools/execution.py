@@ -83,6 +83,8 @@ class Execution:
             if not self._usage.allow(1).new_work and not self._request.force:
                 return await self._refuse()
         journal = self._rest.journal or await self._begin()
+        if self._rest.journal is not None and self._usage.conversation is not None:
+            await journal.belongs_to(self._usage.conversation.key)  # whoever resumes a run has it from now on
         told = telemetry.began(journal, journal.run, len(self._prepared.steps))
         ending: telemetry.Ending = "broken"
         scheduler = self._scheduler(journal, told)
