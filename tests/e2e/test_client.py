@@ -123,6 +123,10 @@ async def test_the_resources_and_their_templates_are_listed(client: Client) -> N
         "fourfold://runs/{run}",
         "fourfold://runs/{run}/{step}",
         "fourfold://plans/{plan}",
+        "fourfold://runs/{run}/report.html",
+        "fourfold://runs/{run}/report.png",
+        "fourfold://plans/{plan}/report.html",
+        "fourfold://plans/{plan}/report.png",
     ]
 
 
