@@ -98,7 +98,7 @@ OUTPUTS: dict[str, st.SearchStrategy[AnyOutput]] = {
     ),
     "read": st.one_of(
         st.builds(lambda path, body: ReadOutput(path, body, 1, len(split_lines(body)), 10**6), _PATHS, BODIES),
-        st.builds(lambda body: ReadOutput("a.py", body, 7, 1, 1, source="/src/a.py"), BODIES),
+        st.builds(lambda body: ReadOutput("a.py", body, 7, len(split_lines(body)), 1, source="/src/a.py"), BODIES),
         st.just(ReadOutput("a.png", "", 1, 0, 0, note="picture", image=Image("aGk=", "image/png"))),
     ),
     "grep": BODIES.map(_grep),
