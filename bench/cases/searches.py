@@ -45,6 +45,14 @@ def rows(world: World) -> list[Case | Probe]:
             never=1.05,
         ),
         Case(
+            "20 greps, many hits, as an agent asks (the first 250 of each)",
+            "20 ripgrep runs",
+            lambda: floors.ripgrep_each(world.rg, COMMON, small),
+            batch(world, [{"op": "grep", "pattern": list(COMMON), "path": str(small)}]),
+            0.7,
+            never=1.05,
+        ),
+        Case(
             "one grep",
             "ripgrep",
             lambda: floors.ripgrep_each(world.rg, RARE[:1], small),

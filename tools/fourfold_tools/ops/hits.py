@@ -14,6 +14,8 @@ _MESSAGE = re.compile(
     re.DOTALL,
 )
 _GAP = b"--\n"
+# Whatever stands before the NUL is gaps and messages, which end with a line end, and the path.
+_RECORD = re.compile(rb"([^\0]*)\0(\d+)([:-])([^\n\0]*)\n")
 
 
 class Line(NamedTuple):
@@ -70,21 +72,17 @@ def parse_lines(output: bytes) -> list[FileHits]:
     line end, then gaps and messages, then the next path.
     """
     files: list[FileHits] = []
-    first, *pieces = output.split(b"\0")
-    path = _between(first, files)
-    for piece in pieces:
-        record, end, rest = piece.partition(b"\n")
-        if not end:
-            break
-        if not files or files[-1].path != path:
-            files.append(FileHits(path, []))
-        number, colon, text = record.partition(b":")
-        if colon and number.isdigit():
-            files[-1].lines.append(Line(int(number), "match", text))
-        else:
-            number, _, text = record.partition(b"-")
-            files[-1].lines.append(Line(int(number), "context", text))
-        path = _between(rest, files) if b"\n" in rest else rest
+    lines: list[Line] = []
+    last: bytes | None = None
+    for path, number, sign, text in _RECORD.findall(output):
+        if path != last:
+            last = _between(path, files) if b"\n" in path else path
+            if not files or files[-1].path != last:
+                files.append(FileHits(last, []))
+            lines = files[-1].lines
+        lines.append(Line(int(number), "match" if sign == b":" else "context", text))
+    end = output.rfind(b"\0")
+    _between(output[output.find(b"\n", end) + 1 :] if end >= 0 else output, files)
     for file in files:
         if file.lines[-1].kind == "gap":
             file.lines.pop()
@@ -147,20 +145,22 @@ def content_page(files: Sequence[FileHits], page: Page, *, complete: bool, gaps:
     lines: list[str] = []
     matches: list[Match] = []
     paths: dict[str, None] = {}
+    of, path = None, ""
     for file, line in shown:
-        path = shown_path(file.path)
+        if file is not of:
+            of, path = file, shown_path(file.path)
         text = _shown_text(line, page.max_line_chars)
         if line.kind == "gap":
             lines.append(text)
             continue
         paths[path] = None
-        if line.kind == "note":
-            lines.append(f"{path}: {text}")
+        if line.kind == "match":
+            lines.append(f"{path}:{line.number}:{text}")
+            matches.append(Match(path, line.number, text))
         elif line.kind == "context":
             lines.append(f"{path}-{line.number}-{text}")
         else:
-            lines.append(f"{path}:{line.number}:{text}")
-            matches.append(Match(path, line.number, text))
+            lines.append(f"{path}: {text}")
     counted = flat if complete else flat[: page.end]
     count = sum(line.kind == "match" for _, line in counted)
     return GrepOutput(_body(lines, bool(flat), limits), tuple(paths), tuple(matches), count)
