@@ -32,7 +32,7 @@ _WHOLE = "|".join(
         r"no (?:run|plan|handoff) .+",
         r"expected exactly one of .+",
         r"resume: .+",
-        r"cycle: .+",
+        r"cycle .+ -> .+ \(.+\)",
         r"… and [\d,]+ more faults",
         r"run r-\w+ .+",
         r"id: required for load; .+",
