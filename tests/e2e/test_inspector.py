@@ -108,7 +108,10 @@ def test_templates_and_prompts_are_listed_and_read(place: Place) -> None:
     era = "legacy"
     templates = result_of(inspect(place, era, "resources/templates/list"))["resourceTemplates"]
     uris = {template["uriTemplate"] for template in templates}
-    assert uris == {"fourfold://runs/{run}", "fourfold://runs/{run}/{step}", "fourfold://plans/{plan}"}
+    reports = {
+        f"fourfold://{kind}/report.{form}" for kind in ("runs/{run}", "plans/{plan}") for form in ("html", "png")
+    }
+    assert uris == {"fourfold://runs/{run}", "fourfold://runs/{run}/{step}", "fourfold://plans/{plan}", *reports}
     prompts = result_of(inspect(place, era, "prompts/list"))["prompts"]
     assert [prompt["name"] for prompt in prompts] == ["survey", "validate", "analyse", "research"]
     arguments = ("--prompt-name", "validate", "--prompt-args", "folders=src,docs", "glob=*.md")

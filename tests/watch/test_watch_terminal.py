@@ -70,7 +70,14 @@ def test_on_a_terminal_it_draws_follows_a_resize_and_leaves_clean(state: dict[st
     master, slave = pty.openpty()
     _resize(master, 30, 100)
     watch = subprocess.Popen(
-        [*COMMAND, "watch"], stdin=slave, stdout=slave, stderr=slave, env=state, cwd=tmp_path, start_new_session=True
+        [*COMMAND, "watch"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env=state,
+        cwd=tmp_path,
+        start_new_session=True,
+        preexec_fn=_interruptible,
     )
     os.close(slave)
     try:
@@ -92,6 +99,11 @@ def test_on_a_terminal_it_draws_follows_a_resize_and_leaves_clean(state: dict[st
 
 def _resize(fd: int, rows: int, columns: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _interruptible() -> None:
+    """Ctrl-C works as on a terminal, also where these tests run in the background of a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _read_until(fd: int, wanted: bytes) -> bytes:

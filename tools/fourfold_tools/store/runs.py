@@ -117,6 +117,7 @@ class Runs:
         self, limit: int, conversation: str | None = None, cwd: str | None = None, state: RunState | None = None
     ) -> list[StoredRun]:
         """The last runs, newest first, without their steps; of what is named (a conversation, a folder) only."""
+        await self.settle()
         given = {"conversation": conversation, "cwd": cwd, "state": state}
         named = {column: value for column, value in given.items() if value is not None}
         where = " AND ".join(f"{column}=?" for column in named)
