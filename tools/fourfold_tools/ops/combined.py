@@ -40,11 +40,13 @@ class Shares:
     """What each pattern of a group got, and what the passes took and complained of together; mutable meanwhile.
 
     files: by index of the pattern its hits, ordered by path; a pattern that is not there has to run alone.
+    crowded: there was more output than a pass may have, so those that run alone have many hits.
     """
 
     files: dict[int, list[FileHits]] = field(default_factory=dict[int, list[FileHits]])
     ended: Ended = field(default_factory=Ended)
     duration_s: float = 0.0
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class Combined:
             refused = await self._test_all(scope, tests, Candidates(()), result.ended)
             return [i for i in todo if refused[i] is not None]
         if tap.full:
+            result.crowded = True
             rarer = partial(_rarer, scope, patterns, todo, bounds.common_lines)
             return await self._off_loop(len(tap.data), rarer, tap.data)
         files = await self._off_loop(len(tap.data), _parse, tap.data)

@@ -132,7 +132,7 @@ class GrepOp:
         async def alone(i: int) -> None:
             async with limiter:
                 began = time.monotonic()
-                outcome = await self._alone(calls[i], changed, at_once=_ALONE_AT_ONCE)
+                outcome = await self._alone(calls[i], changed, at_once=_ALONE_AT_ONCE, crowded=shares.crowded)
                 outcomes[i] = replace(outcome, duration_s=time.monotonic() - began)
 
         async with anyio.create_task_group() as tasks:
@@ -177,12 +177,12 @@ class GrepOp:
             for i, files in shares.files.items()
         }
 
-    async def _alone(self, call: Call, changed: _Changed, at_once: int = 1) -> Outcome:
+    async def _alone(self, call: Call, changed: _Changed, at_once: int = 1, *, crowded: bool = False) -> Outcome:
         step = _step(call.step)
         printed = _Printed()
         try:
             with anyio.move_on_after(call.deadline - time.monotonic()):
-                await self._search(await self._scope(step), step, at_once, printed)
+                await self._search(await self._scope(step), step, at_once, printed, crowded=crowded)
                 output = await self._in_thread(self._show, step, printed, changed)
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
@@ -190,11 +190,11 @@ class GrepOp:
         kept = await self._in_thread(self._show, step, printed, changed) if printed.tap.data else None
         return Outcome(replace(Failure.of(TimedOut(f"timed out after {call.timeout_s:g} s")), output=kept))
 
-    async def _search(self, scope: Scope, step: GrepStep, at_once: int, printed: _Printed) -> None:
+    async def _search(self, scope: Scope, step: GrepStep, at_once: int, printed: _Printed, *, crowded: bool) -> None:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
 
         1. On all cores (one part of them where several searches run at once), in no order, unless there is but one
-           file: most searches are over before they have printed much. Then all is known.
+           file, or many hits are known of: most searches are over before they have printed much. Then all is known.
         2. Where there is too much: on one core, ordered by path, until enough was read.
 
         Raises:
@@ -209,11 +209,12 @@ class GrepOp:
             max_lines = None if page.end is None else self._counted(page.end)
             quick = Tap(min(_QUICK_BYTES, max_bytes), max_lines)
             bounds = quick.per_file
-        if not scope.roots.lone_file:
+        in_order = scope.roots.lone_file or crowded
+        if not in_order:
             printed.tap = quick
             threads = [f"--threads={max(1, (os.cpu_count() or 1) // at_once)}"] if at_once > 1 else []
             await self._run(scope, step, [*form, *threads, *bounds], printed)
-        if scope.roots.lone_file or printed.tap.full:
+        if in_order or printed.tap.full:
             printed.tap = Tap(max_bytes, max_lines)
             await self._run(scope, step, [*form, "--sort=path"], printed)
         printed.complete = not printed.tap.full
