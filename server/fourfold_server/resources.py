@@ -20,9 +20,8 @@ from mcp.types import (
 
 from fourfold_server.house import Ctx
 from fourfold_server.views import TEMPLATES, VIEW, read_report, shows_views
-from fourfold_tools.answer.structured import entries, error_groups_of
+from fourfold_server.whole_run import whole_run
 from fourfold_tools.errors import FourfoldError
-from fourfold_tools.resume import whole_record
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import whole_plan
 from fourfold_tools.store.database import StoreBusy
@@ -136,11 +135,3 @@ def _plan_row(plan: StoredPlan) -> dict[str, Any]:
         "cwd": plan.cwd,
         "uri": f"fourfold://plans/{plan.id}",
     }
-
-
-def whole_run(stored: StoredRun) -> dict[str, Any]:
-    """A stored run in the JSON form of an answer, nothing cut; of one that broke off, what is known."""
-    results = whole_record(stored)
-    report = stored.report or {"mathver": None, "context": None, "signals": []}
-    state = "crashed" if stored.crashed else stored.state
-    return {"run": stored.id, "state": state, "steps": entries(results), **report, "errors": error_groups_of(results)}

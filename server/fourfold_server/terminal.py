@@ -10,7 +10,7 @@ import anyio
 from pydantic import ValidationError
 
 from fourfold_server.plan_view import plan_view
-from fourfold_server.resources import whole_run
+from fourfold_server.whole_run import whole_run
 from fourfold_tools.answer.words import bar, seconds
 from fourfold_tools.batch import batch
 from fourfold_tools.caller import Reply

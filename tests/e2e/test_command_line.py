@@ -267,3 +267,12 @@ def test_a_terminal_shows_what_runs_while_it_runs_and_pipes_get_the_answer_alone
     assert "█" in seen.decode(errors="replace")
     assert out.startswith("run r-")
     assert "\x1b" not in out, "the display is no part of the answer"
+
+
+def test_commands_for_people_do_not_wait_for_the_protocols_library() -> None:
+    """It takes a second to import, and only `serve` needs it."""
+    names = ("terminal", "watch", "report", "audit_command", "doctor", "cli")
+    imports = "; ".join(f"import fourfold_server.{name}" for name in names)
+    code = f"import sys; {imports}; print('mcp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
