@@ -73,7 +73,7 @@ def parse_lines(output: bytes) -> list[FileHits]:
     """
     files: list[FileHits] = []
     lines: list[Line] = []
-    last: bytes | None = None
+    last = b""  # no path is empty
     for path, number, sign, text in _RECORD.findall(output):
         if path != last:
             last = _between(path, files) if b"\n" in path else path
