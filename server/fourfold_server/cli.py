@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from fourfold_server import __version__
 from fourfold_server.completion import add_completion, complete
@@ -14,6 +14,9 @@ from fourfold_server.deploying import add_deploy, add_worker
 from fourfold_server.ends import BAD_REQUEST, INTERRUPTED, OK, SOME_FAILED, bad, in_loop
 from fourfold_server.given import object_in
 from fourfold_server.seeing import add_report, add_watch
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]  (no public name)
 
 _EXAMPLES = """\
 examples:
@@ -89,16 +92,23 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def command_line() -> argparse.ArgumentParser:
     """All commands with their arguments."""
-    raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="fourfold",
         description="Many reads, greps, globs, commands and fetches in one call, side by side, with honest numbers.",
         epilog=_EXAMPLES,
-        formatter_class=raw,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"fourfold {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_work(commands)
+    _add_looks(commands)
+    _add_setup(commands)
+    return parser
 
+
+def _add_work(commands: "Commands") -> None:
+    """What does something: a server, a batch, a plan, a deployment."""
+    raw = argparse.RawDescriptionHelpFormatter
     serve = commands.add_parser(
         "serve",
         help="serve MCP: on standard input and output (what Claude Code starts), or over HTTP",
@@ -121,6 +131,9 @@ def command_line() -> argparse.ArgumentParser:
     add_deploy(commands)
     add_worker(commands)
 
+
+def _add_looks(commands: "Commands") -> None:
+    """What shows and judges work that was done, or is being done."""
     runs = commands.add_parser("runs", help="list the last runs")
     runs.add_argument("-n", type=int, default=20, metavar="N", help="how many (default 20)")
     runs.add_argument("--json", action="store_true", help="as JSON")
@@ -147,6 +160,9 @@ def command_line() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="the whole verification as JSON")
     verify.set_defaults(run=_verify)
 
+
+def _add_setup(commands: "Commands") -> None:
+    """What puts fourfold in its place."""
     doctor = commands.add_parser("doctor", help="check ripgrep, state, settings, permissions, Claude Code")
     doctor.add_argument("--json", action="store_true", help="as JSON")
     doctor.set_defaults(run=_doctor)
@@ -163,7 +179,6 @@ def command_line() -> argparse.ArgumentParser:
     register.set_defaults(run=_register)
 
     add_completion(commands)
-    return parser
 
 
 def _serve(args: argparse.Namespace) -> int:
