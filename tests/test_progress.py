@@ -2,15 +2,19 @@
 
 import asyncio
 import selectors
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
+from typing import Any
 
 import anyio
 import engine_fakes as fakes
 
+from fourfold_tools.caller import Report
 from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.again import Again
 from fourfold_tools.model.result import Outcome
 from fourfold_tools.ops.base import Call
-from fourfold_tools.progress import Progress
+from fourfold_tools.progress import Progress, tell_again
 
 Told = tuple[float, float, float, str]
 
@@ -58,18 +62,8 @@ def told_by(seconds: list[float], width: int, slow_client_s: float = 0.0) -> lis
             out.append((loop.time() - start, value, total, message))
             await anyio.sleep(slow_client_s)
 
-        op = TimedOp(read_only=False)
-        steps = [fakes.bash(f"{s} {i}") for i, s in enumerate(seconds)]
-        work = fakes.work_of(steps, op=op, width=width, deadline_s=10_000, timeout_s=9_000)
-        run = Scheduler(
-            work,
-            limiter=fakes.limiter(),
-            locks=fakes.PathLocks(),
-            budget=fakes.RetryBudget(0.1, 10.0),
-            journal=fakes.FakeJournal(),
-            clock=loop.time,
-        )
-        progress = Progress(len(steps), report)
+        run = run_of(seconds, width, loop)
+        progress = Progress(len(seconds), report)
         run.on_change = progress.changed
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(progress.tell, run)
@@ -78,6 +72,56 @@ def told_by(seconds: list[float], width: int, slow_client_s: float = 0.0) -> lis
 
     anyio.run(main, backend_options={"loop_factory": JumpingLoop})
     return out
+
+
+def run_of(seconds: list[float], width: int, loop: asyncio.AbstractEventLoop) -> Scheduler:
+    steps = [fakes.bash(f"{s} {i}") for i, s in enumerate(seconds)]
+    work = fakes.work_of(steps, op=TimedOp(read_only=False), width=width, deadline_s=10_000, timeout_s=9_000)
+    return Scheduler(
+        work,
+        limiter=fakes.limiter(),
+        locks=fakes.PathLocks(),
+        budget=fakes.RetryBudget(0.1, 10.0),
+        journal=fakes.FakeJournal(),
+        clock=loop.time,
+    )
+
+
+def verified(tell_of: Callable[[Again, Report, Scheduler], Coroutine[Any, Any, None]]) -> list[Told]:
+    """What is told while the one step of a run that has ended runs alone for 25 s."""
+    out: list[Told] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        run = run_of([1.0], 1, loop)
+        await run.run()
+        again = Again(1, 2, clock=loop.time)
+
+        async def report(value: float, total: float, message: str) -> None:
+            out.append((loop.time() - again.began, value, total, message))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tell_of, again, report, run)
+            with again.alone("s1"):
+                await anyio.sleep(25)
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main, backend_options={"loop_factory": JumpingLoop})
+    return out
+
+
+def test_a_verification_has_a_heartbeat_and_counts_as_one_step_more() -> None:
+    told = verified(lambda again, report, run: Progress(1, report, lambda: again, verified=True).tell(run))
+    check(told, 2)
+    assert max(b[0] - a[0] for a, b in pairwise([(0.0,), *told])) <= 10.2
+    assert told[0][3] == "1/1 steps · verifying · 0 of 2 runs alone · s1 running 10.0 s"
+
+
+def test_the_verification_of_a_stored_run_has_a_heartbeat_too() -> None:
+    told = verified(lambda again, report, run: tell_again(lambda: again, report))
+    check(told, 3)
+    assert [round(when) for when, *_ in told] == [10, 20]
+    assert told[0][3] == "verifying · 0 of 2 runs alone · s1 running 10.0 s"
 
 
 def check(told: list[Told], total: int) -> None:

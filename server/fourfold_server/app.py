@@ -27,7 +27,7 @@ from fourfold_server.house import Ctx, House
 from fourfold_server.transport import stdio
 from fourfold_server.views import EXTENSION, MIME, shows_views, with_views
 from fourfold_tools.batch import batch
-from fourfold_tools.caller import Caller, Reply
+from fourfold_tools.caller import Caller, Reply, Report
 from fourfold_tools.checkpoint import checkpoint
 from fourfold_tools.errors import FourfoldError, told
 from fourfold_tools.handoff import HandoffRequest, handoff
@@ -94,11 +94,16 @@ async def _batch(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
 
 async def _run(ctx: Ctx, request: BatchRequest) -> CallToolResult:
     runtime = await ctx.lifespan_context.runtime(ctx)
+    return _result(await batch(runtime, request, _caller(ctx, runtime), _report(ctx)))
+
+
+def _report(ctx: Ctx) -> Report:
+    """Progress as the client is told of it."""
 
     async def report(value: float, total: float, message: str) -> None:
         await ctx.session.report_progress(value, total, message)
 
-    return _result(await batch(runtime, request, _caller(ctx, runtime), report))
+    return report
 
 
 async def _plan(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
@@ -127,7 +132,7 @@ async def _handoff(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
 
 async def _verify(ctx: Ctx, arguments: Mapping[str, Any]) -> CallToolResult:
     request = _checked(VerifyRequest, arguments)
-    return _result(await verify(await ctx.lifespan_context.runtime(ctx), request))
+    return _result(await verify(await ctx.lifespan_context.runtime(ctx), request, _report(ctx)))
 
 
 _HANDLERS: dict[str, Callable[[Ctx, Mapping[str, Any]], Awaitable[CallToolResult]]] = {

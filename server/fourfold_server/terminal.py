@@ -3,8 +3,9 @@
 import json
 import signal
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from pydantic import ValidationError
@@ -24,6 +25,9 @@ from fourfold_tools.runtime import Runtime, raise_descriptor_limit
 from fourfold_tools.status import StatusRequest, run_line, status
 from fourfold_tools.verify import VerifyRequest, verify
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _MOST_ROWS = 12  # running steps that the live display shows
 
 
@@ -39,8 +43,7 @@ async def run_batch(request: Mapping[str, Any], *, as_json: bool) -> int:
     async with Runtime.open() as runtime, anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_interrupt, tasks.cancel_scope)
         try:
-            plain = as_json or not sys.stderr.isatty()
-            reply = await (batch(runtime, parsed) if plain else _with_display(runtime, parsed))
+            reply = await (batch(runtime, parsed) if as_json else _with_display(runtime, parsed))
         except FourfoldError as exc:
             fault = exc  # kept for later: a task group would wrap it
         tasks.cancel_scope.cancel()
@@ -81,11 +84,10 @@ async def _cancel_on_interrupt(scope: anyio.CancelScope) -> None:
 
 async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
     """Run with a live view of what runs on stderr, so that standard output stays the answer."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.table import Table
 
-    def view(run: Scheduler) -> Table:
+    def view(run: Scheduler) -> "Table":
+        from rich.table import Table
+
         table = Table.grid(padding=(0, 2))
         total = len(run.ledger.results) + run.ledger.open
         done = total - run.ledger.open
@@ -94,6 +96,8 @@ async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
             table.add_row("", f"{unit.id} · {unit.title}", seconds(run.now_s() - since))
         if len(run.running) > _MOST_ROWS:
             table.add_row("", f"and {len(run.running) - _MOST_ROWS} more", "")
+        for again in runtime.again.values():
+            table.add_row("", again.text(), "")
         return table
 
     newest: list[Scheduler] = []
@@ -101,14 +105,25 @@ async def _with_display(runtime: Runtime, request: BatchRequest) -> Reply:
     def changed(run: Scheduler) -> None:
         newest[:] = [run]
 
-    class View:
-        """Drawn anew by the display at each refresh."""
+    with _display(lambda: view(newest[0]) if newest else ""):
+        return await batch(runtime, request, on_change=changed)
 
-        def __rich__(self) -> Table | str:
-            return view(newest[0]) if newest else ""
+
+@contextmanager
+def _display(draw: "Callable[[], Table | str]") -> Generator[None]:
+    """A view on stderr, drawn anew at each refresh and gone at the end; nothing where nobody looks at a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    class View:
+        def __rich__(self) -> "Table | str":
+            return draw()
 
     with Live(View(), console=Console(stderr=True), transient=True, refresh_per_second=10):
-        return await batch(runtime, request, on_change=changed)
+        yield
 
 
 async def list_runs(limit: int, *, as_json: bool) -> int:
@@ -130,7 +145,8 @@ async def verify_run(run: str, *, full: bool, budget_s: float | None, as_json: b
     except ValidationError as exc:
         raise InvalidRequest(faults_of(exc, "")) from exc
     async with Runtime.open() as runtime:
-        reply = await verify(runtime, request)
+        with _display(lambda: "\n".join(again.text() for again in runtime.again.values())):
+            reply = await verify(runtime, request)
     data = reply.structured or {}
     print(json.dumps(data, indent=1, ensure_ascii=False) if as_json else "\n".join(reply.blocks))
     return 1 if data.get("state") == "INVALID" else 0

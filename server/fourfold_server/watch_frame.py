@@ -105,12 +105,18 @@ def _run_rows(run: LiveRun, bar: int) -> Iterable[Row]:
         "  ",
         ("━" * filled, "green"),
         ("━" * (bar - filled), "bright_black"),
-        f"  {run.ended}/{run.step_count} · {seconds(run.elapsed_s)} · {run.running_count} of {run.width} lanes"
-        f" · {run.waiting_count} waiting",
+        f"  {run.ended}/{run.step_count} · {seconds(run.elapsed_s)} · ",
     )
+    if (again := run.verifying) is not None:
+        head.append(f"verifying · {again.done} of {again.count} runs alone")
+    else:
+        head.append(f"{run.running_count} of {run.width} lanes · {run.waiting_count} waiting")
     if run.failed:
         head.append(f" · {run.failed} failed", "bold red")
     yield Row(head, 1)
+    if again is not None:
+        doing = ("    ▶ alone   ", again.step) if again.step else ("    · waits   ", "another run is verified")
+        yield Row(Text.assemble((doing[0], "green"), _shown(doing[1]), f"  {seconds(again.took_s)}"), 3)
     for i, step in enumerate(run.running):
         tries = f" · try {step.attempt}" if step.attempt > 1 else ""
         lane = "" if step.lane is None else f"lane {step.lane + 1}"

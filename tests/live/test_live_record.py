@@ -1,6 +1,7 @@
 """The live record: written for runs that last, read by others, never in a run's way, nothing left of the dead."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ from runtimes import opened, run
 from fourfold_tools.context.pressure import Pressure, Stall
 from fourfold_tools.context.signals import Signal
 from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.again import Again
 from fourfold_tools.live.record import LiveRecord, read_live
-from fourfold_tools.live.snapshot import Slots, Snapshot, freeze, thaw
+from fourfold_tools.live.snapshot import Slots, Snapshot, Verifying, freeze, thaw
+from fourfold_tools.status import StatusRequest, status
 
 pytestmark = pytest.mark.anyio
 CALM = Pressure("host", cpu=Stall(0.25, 0.0, 0), memory_available=0.75)
@@ -30,7 +33,7 @@ def lasting(elapsed_s: float, *commands: str, width: int = 1) -> Scheduler:
 
 
 async def test_nothing_is_written_for_a_run_of_less_than_a_second(tmp_path: Path) -> None:
-    record = LiveRecord(tmp_path / "live", "/p", limiter(), {"r-a": lasting(0.99, "ok")})
+    record = LiveRecord(tmp_path / "live", "/p", limiter(), {"r-a": lasting(0.99, "ok")}, {})
     await record.look(CALM, [])
     record.runs_ended()
     assert not (tmp_path / "live").exists()
@@ -38,7 +41,7 @@ async def test_nothing_is_written_for_a_run_of_less_than_a_second(tmp_path: Path
 
 async def test_others_read_what_runs_what_waits_and_why(tmp_path: Path) -> None:
     run, slots = lasting(2.5, "hold a", "ok", "ok"), limiter(4)
-    record = LiveRecord(tmp_path / "live", "/p", slots, {"r-a": run})
+    record = LiveRecord(tmp_path / "live", "/p", slots, {"r-a": run}, {})
     record.percent = lambda: 71.0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run.run)
@@ -58,7 +61,7 @@ async def test_others_read_what_runs_what_waits_and_why(tmp_path: Path) -> None:
 
 async def test_the_record_goes_with_the_last_run_and_not_before(tmp_path: Path) -> None:
     active = {"r-a": lasting(2.0, "ok"), "r-b": lasting(0.1, "ok")}
-    record = LiveRecord(tmp_path / "live", "/p", limiter(), active)
+    record = LiveRecord(tmp_path / "live", "/p", limiter(), active, {})
     await record.look(CALM, [])
     del active["r-a"]
     record.runs_ended()
@@ -77,7 +80,7 @@ async def test_what_a_killed_server_left_is_passed_over_and_swept(tmp_path: Path
     left.write_bytes(freeze(Snapshot(f"{dead.pid}:1", "/p", 1.0, {}, {}, None, (), ())))
     (folder / f"{dead.pid}-1-2.new").write_bytes(b"{")
     assert read_live(folder) == []
-    await LiveRecord(folder, "/p", limiter(), {"r-a": lasting(2.0, "ok")}).look(CALM, [])
+    await LiveRecord(folder, "/p", limiter(), {"r-a": lasting(2.0, "ok")}, {}).look(CALM, [])
     assert [path.name.partition("-")[0] for path in folder.iterdir()] == [str(os.getpid())]
 
 
@@ -90,7 +93,7 @@ async def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
 
 async def test_a_disk_that_refuses_ends_the_record_and_not_the_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    record = LiveRecord(tmp_path / "file" / "live", "/p", limiter(), {"r-a": lasting(2.0, "ok")})
+    record = LiveRecord(tmp_path / "file" / "live", "/p", limiter(), {"r-a": lasting(2.0, "ok")}, {})
     await record.look(CALM, [])
     record.runs_ended()
     assert read_live(tmp_path / "file" / "live") == []
@@ -107,6 +110,44 @@ async def test_a_real_run_is_seen_while_it_lasts_and_gone_after(tmp_path: Path) 
         gate.touch()
     assert [step.id for step in seen[0].runs[0].running] == ["w"]
     assert read_live(tmp_path / "state" / "live") == []
+
+
+async def test_a_stored_run_that_is_verified_is_seen_with_the_step_that_runs_alone(tmp_path: Path) -> None:
+    now = [10.0]
+    again = Again(4, 8, clock=lambda: now[0])
+    record = LiveRecord(tmp_path / "live", "/p", limiter(), {}, {"r-v": again})
+    await record.look(CALM, [])
+    assert read_live(tmp_path / "live") == []  # it has lasted no second yet
+    with again.alone("s1"):
+        now[0] = 12.0
+    with again.alone("s2"):
+        now[0] = 15.0
+        await record.look(CALM, [])
+    ((told,),) = [seen.runs for seen in read_live(tmp_path / "live")]
+    assert (told.run, told.ended, told.step_count, told.elapsed_s) == ("r-v", 4, 4, 5.0)
+    assert told.verifying == Verifying(done=1, count=8, step="s2", took_s=3.0)
+
+
+async def test_a_verification_is_seen_while_it_lasts_and_renewed(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    # Beside others it ends at once; alone, the second time, it holds until the test has seen it twice.
+    held = f'[ -e "$ONCE" ] && while [ ! -e {gate} ]; do sleep 0.05; done; touch "$ONCE"'
+    step = {"id": "w", "op": "bash", "command": held, "idempotent": True, "env": {"ONCE": str(tmp_path / "once")}}
+    other = {"id": "o", "op": "bash", "command": "true", "idempotent": True}
+    folder, moments = tmp_path / "state" / "live", set[float]()
+    async with opened(tmp_path) as runtime, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: run(runtime, step, other, verify="full"))
+        with anyio.fail_after(30):
+            while len(moments) < 2:
+                seen = read_live(folder)
+                moments |= {s.at for s in seen if s.runs[0].verifying}
+                await anyio.sleep(0.05)
+        told = await status(runtime, StatusRequest())
+        gate.touch()
+    assert seen[0].runs[0].verifying is not None
+    assert seen[0].runs[0].verifying.step == "w"
+    assert re.search(r"in flight: r-\w+ · verifying · \d of 4 runs alone · w running", told)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_snapshot_comes_back_as_it_was() -> None:

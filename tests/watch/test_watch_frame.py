@@ -1,10 +1,12 @@
 """A frame of the live view: fits its screen, keeps what matters, and shows nothing that could act on a terminal."""
 
+from dataclasses import replace
+
 import pytest
 
 from fourfold_server.watch_frame import frame
 from fourfold_tools.engine.waiting import Waiting
-from fourfold_tools.live.snapshot import LiveRun, RunningStep, Slots, Snapshot
+from fourfold_tools.live.snapshot import LiveRun, RunningStep, Slots, Snapshot, Verifying
 from fourfold_tools.store.owner import this_process
 from fourfold_tools.store.runs import StoredRun
 
@@ -69,6 +71,16 @@ def test_without_a_bound_everything_is_shown() -> None:
     assert sum("▶" in line for line in shown) == 30
     assert sum("waits" in line for line in shown) == 60
     assert shown[-1] == "  r-old · done · 5 steps · 2.50 s · " + shown[-1].rpartition(" · ")[2]
+
+
+def test_a_run_that_is_verified_says_so_and_what_runs_alone() -> None:
+    run = replace(live_run(running=0, waiting=0), ended=40, verifying=Verifying(3, 80, "tests", 4.0))
+    text = "\n".join(lines(server(run)))
+    assert "40/40 · 9.0 s · verifying · 3 of 80 runs alone" in text
+    assert "▶ alone   tests  4.0 s" in text
+    assert "lanes" not in text
+    queued = replace(run, verifying=Verifying(0, 80, "", 2.0))
+    assert "· waits   another run is verified  2.0 s" in "\n".join(lines(server(queued)))
 
 
 def test_a_server_that_falls_silent_says_so() -> None:

@@ -88,7 +88,8 @@ class Execution:
         told = telemetry.began(journal, journal.run, len(self._prepared.steps))
         ending: telemetry.Ending = "broken"
         scheduler = self._scheduler(journal, told)
-        progress = Progress(len(self._prepared.steps), report)
+        again, verified = self._runtime.again, self._request.verify != "off"
+        progress = Progress(len(self._prepared.steps), report, lambda: again.get(journal.run), verified=verified)
 
         def changed(run: Scheduler) -> None:
             progress.changed(run)
@@ -106,7 +107,7 @@ class Execution:
                 await self._run_steps(scheduler)
                 await measured.wait()
                 tasks.cancel_scope.cancel()
-            reply = await self._answer(journal, scheduler)
+            reply = await self._answer(journal, scheduler, progress)
             ending = "done"
             return reply
         except anyio.get_cancelled_exc_class():
@@ -231,10 +232,10 @@ class Execution:
             work, limiter=runtime.limiter, locks=runtime.locks, budget=runtime.retry_budget, journal=told
         )
 
-    async def _answer(self, journal: RunJournal, scheduler: Scheduler) -> Reply:
+    async def _answer(self, journal: RunJournal, scheduler: Scheduler, progress: Progress) -> Reply:
         if self._usage.announcement and not self._usage.allow(1).new_work:
             self._handoff = new_id()
-        report = self._report(journal, scheduler, await self._verified(journal, scheduler))
+        report = self._report(journal, scheduler, await self._verified(journal, scheduler, progress))
         budget = min(
             self._budget, max(self._runtime.settings.batch.min_tokens, self._usage.budget_tokens(self._budget))
         )
@@ -259,7 +260,9 @@ class Execution:
             structured["signals"] += [signal.data() for signal in late]
         return Reply(blocks, answer.images, structured, all_ok=all(r.state == "ok" for r in report.results))
 
-    async def _verified(self, journal: RunJournal, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
+    async def _verified(
+        self, journal: RunJournal, scheduler: Scheduler, progress: Progress
+    ) -> Callable[[Delivered], MathVer]:
         """The verification that was asked for."""
         if self._request.verify == "off":
             return self._unverified(scheduler)
@@ -273,7 +276,10 @@ class Execution:
             server_cpu_s=self._cpu_s,
             load=self._load.load() if self._load else None,
         )
-        found, arms = await verify_live(self._runtime, finished, whole=self._request.verify == "full")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(progress.tell, scheduler)
+            found, arms = await verify_live(self._runtime, finished, whole=self._request.verify == "full")
+            tasks.cancel_scope.cancel()
         self._keep_both(journal, scheduler, found, arms)
         return self._priced(found, finished.results)
 

@@ -1,10 +1,13 @@
 """Progress: what a run says of itself while it lasts, throttled, monotone, with a heartbeat."""
 
+from collections.abc import Callable
+
 import anyio
 
 from fourfold_tools.answer.words import seconds
 from fourfold_tools.caller import Report
 from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.again import Again
 
 _LEAST_S = 0.1  # at most ten notifications a second (contract)
 _HEARTBEAT_S = 10.0  # a third of the shortest idle limit that the client can be given (30 s)
@@ -14,11 +17,16 @@ class Progress:
     """One run's progress. Mutable: the newest state waits here for its turn.
 
     The value is the number of ended steps; a heartbeat raises it by a fraction, so that it never stands still.
+    again: the verification under way. verified: there will be one, which counts as one step more.
     """
 
-    def __init__(self, total: int, report: Report) -> None:
+    def __init__(
+        self, total: int, report: Report, again: Callable[[], Again | None] = lambda: None, *, verified: bool = False
+    ) -> None:
         self._total = total
+        self._of = float(total + verified)
         self._report = report
+        self._again = again
         self._news = anyio.Event()
         self._message = ""
         self._done = 0
@@ -30,7 +38,8 @@ class Progress:
         if done > self._done:
             self._done = done
             self._news.set()
-        self._message = _message(run, done, self._total)
+        again = self._again()
+        self._message = _message(run, done, self._total) + ("" if again is None else f" · {again.text()}")
 
     async def tell(self, run: Scheduler) -> None:
         """Report until cancelled."""
@@ -40,8 +49,18 @@ class Progress:
             self._news = anyio.Event()
             self.changed(run)
             self._value = max(self._value + 0.001, float(self._done))
-            await self._report(self._value, float(self._total), self._message)
+            await self._report(self._value, self._of, self._message)
             await anyio.sleep(_LEAST_S)
+
+
+async def tell_again(again: Callable[[], Again | None], report: Report) -> None:
+    """Report the verification of a stored run until cancelled: only a heartbeat."""
+    value = 0.0
+    while True:
+        await anyio.sleep(_HEARTBEAT_S)
+        if (now := again()) is not None:
+            value = max(value + 0.001, float(now.done))
+            await report(value, now.count + 1.0, now.text())
 
 
 def _message(run: Scheduler, done: int, total: int) -> str:

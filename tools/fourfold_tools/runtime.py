@@ -21,6 +21,7 @@ from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
 from fourfold_tools.engine.retry import RetryBudget, RetryRule
 from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.again import Again
 from fourfold_tools.live.record import LiveRecord
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.request import AnyStep, ContextUse, FetchStep
@@ -67,7 +68,7 @@ def user_settings_file(env: Mapping[str, str]) -> Path:
 
 @dataclass
 class Runtime:
-    """One server's lasting parts. Mutable: `active` holds the runs in flight by id.
+    """One server's lasting parts. Mutable: `active` holds the runs in flight by id, `again` their verifications.
 
     alone: held by whoever runs steps alone; one at a time. kept: conversations of whom a batch was refused and kept.
     told_fault: the store's fault that an answer has named. told_open: an answer said that commands are not confined.
@@ -91,6 +92,7 @@ class Runtime:
     pressure: PressureWatch
     live: LiveRecord
     active: dict[str, Scheduler]
+    again: dict[str, Again]
     fetch: FetchOp
     spawner: Spawner
     sandbox: Sandbox
@@ -202,7 +204,8 @@ class Runtime:
         }
         limiter = Limiter(_slots(settings, cores), settings.limits.net_per_host)
         active: dict[str, Scheduler] = {}
-        live = LiveRecord(state / "live", str(roots[0]), limiter, active)
+        again: dict[str, Again] = {}
+        live = LiveRecord(state / "live", str(roots[0]), limiter, active, again)
         runtime = cls(
             settings=settings,
             workspace=workspace,
@@ -217,6 +220,7 @@ class Runtime:
             pressure=PressureWatch(limiter, cores, live.look),
             live=live,
             active=active,
+            again=again,
             locks=PathLocks(),
             retry_budget=RetryBudget(settings.retry.budget_per_step, settings.retry.budget_max),
             fetch=fetch,

@@ -88,7 +88,9 @@ def _in_flight(runtime: Runtime) -> list[str]:
     rows: list[str] = []
     for name, run in runtime.active.items():
         names = ", ".join(f"{u.id} {seconds(run.now_s() - since)}" for u, since in list(run.running.items())[:8])
-        rows.append(f"in flight: {name} · {run.ledger.open} steps open · running: {names or 'nothing'}")
+        if name not in runtime.again:
+            rows.append(f"in flight: {name} · {run.ledger.open} steps open · running: {names or 'nothing'}")
+    rows += [f"in flight: {name} · {again.text()}" for name, again in runtime.again.items()]
     return rows or ["nothing in flight"]
 
 

@@ -5,11 +5,12 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
+import anyio
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from fourfold_tools.answer.words import seconds
-from fourfold_tools.caller import Reply
+from fourfold_tools.caller import Reply, Report, silent
 from fourfold_tools.errors import Fault, InvalidRequest
 from fourfold_tools.mathver.cross_check import Stream, cross_check
 from fourfold_tools.mathver.measured import Measured, verify_measured
@@ -17,6 +18,7 @@ from fourfold_tools.mathver.records import Pair, RunRecord
 from fourfold_tools.mathver.report import MathVer
 from fourfold_tools.mathver.streams import LaneFigures, lanes
 from fourfold_tools.prepare import Prepared, prepare
+from fourfold_tools.progress import tell_again
 from fourfold_tools.resume import stored_steps
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.runs import StoredRun
@@ -68,8 +70,8 @@ class VerifyRequest(BaseModel):
         return self
 
 
-async def verify(runtime: Runtime, request: VerifyRequest) -> Reply:
-    """Verify what the request names.
+async def verify(runtime: Runtime, request: VerifyRequest, report: Report = silent) -> Reply:
+    """Verify what the request names; `report` hears of it while steps are run again.
 
     Raises:
         NotFound, InvalidRequest: no such run, one that never ended, or numbers that are no pairs.
@@ -82,7 +84,10 @@ async def verify(runtime: Runtime, request: VerifyRequest) -> Reply:
         return _compared([_stream(await _ended(runtime, name)) for name in request.runs])
     assert request.run is not None
     stored = await _ended(runtime, request.run)
-    record, arms = await _run_again(runtime, stored, request)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tell_again, lambda: runtime.again.get(stored.id), report)
+        record, arms = await _run_again(runtime, stored, request)
+        tasks.cancel_scope.cancel()
     found = _with_context(runtime, judge(record, arms, seed_of(stored.id)), record, stored)
     streams = lanes(record, arms.pairs, seed_of(stored.id))
     data = {"run": stored.id, "mode": request.mode, **found.data(), "lanes": [lane.data() for lane in streams]}
@@ -98,6 +103,7 @@ async def _run_again(runtime: Runtime, stored: StoredRun, request: VerifyRequest
     budget_s = request.budget_s or (sample_s if request.mode == "sample" else settings.full_s)
     arms = await run_alone(
         runtime,
+        stored.id,
         record,
         {r.id: r for r in stored.results},
         {r.id: r.literal or steps[r.index[0]] for r in stored.results},

@@ -6,18 +6,21 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 
-from fourfold_tools.context.pressure import Pressure
+from fourfold_tools.context.pressure import Pressure, read_pressure
 from fourfold_tools.context.signals import Signal
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.scheduler import Scheduler
+from fourfold_tools.live.again import Again
 from fourfold_tools.store.owner import is_alive, this_process
 
 if TYPE_CHECKING:
     from fourfold_tools.live.snapshot import Snapshot
 
+_EVERY_S = 0.5  # as often as the pressure watch looks
 _LEAST_S = 1.0  # of a run before anything is written for it: most are over by then
 _MOST_BYTES = 1 << 20  # of a record; a longer file is none of ours
 _serial = count(1)
@@ -54,15 +57,25 @@ class RecordFile:
 class LiveRecord:
     """The runs of one server.
 
-    It rides on the pressure watch, which looks twice a second while runs are in flight; there is no task of its own,
-    and what a snapshot is made of is imported with the first one.
+    It rides on the pressure watch, which looks twice a second while the steps of runs are in flight; only a
+    verification, during which no limit moves, has it look by itself. What a snapshot is made of is imported with the
+    first one. Mutable: the newest decisions.
     """
 
-    def __init__(self, folder: Path, cwd: str, limiter: Limiter, active: Mapping[str, Scheduler]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cwd: str,
+        limiter: Limiter,
+        active: Mapping[str, Scheduler],
+        again: Mapping[str, Again],
+    ) -> None:
         self._cwd = cwd
         self._limiter = limiter
         self._full = {key: total for key, total in limiter.totals.items() if ":" not in key}
         self._active = active
+        self._again = again
+        self._decisions: Sequence[Signal] = ()
         self._owner = this_process()
         self._file = RecordFile(folder)
         self._one = CapacityLimiter(1)
@@ -70,7 +83,9 @@ class LiveRecord:
 
     async def look(self, pressure: Pressure, decisions: Sequence[Signal]) -> None:
         """Write what is in flight now, where a run has lasted long enough to be looked at."""
-        if self._file.broken or not any(run.now_s() >= _LEAST_S for run in self._active.values()):
+        self._decisions = decisions[-8:]
+        lasting = any(run.now_s() >= _LEAST_S for run in self._active.values())
+        if self._file.broken or not (lasting or any(a.clock() - a.began >= _LEAST_S for a in self._again.values())):
             return
         from fourfold_tools.live.snapshot import Snapshot, freeze, last_signals, live_runs, pressure_of, slots_of
 
@@ -81,14 +96,20 @@ class LiveRecord:
             slots=slots_of(self._limiter.in_use(), self._limiter.totals, self._full),
             pressure=pressure_of(pressure),
             context_percent=self.percent(),
-            signals=last_signals(signal.line() for signal in decisions[-8:]),
-            runs=live_runs(self._active),
+            signals=last_signals(signal.line() for signal in self._decisions),
+            runs=live_runs(self._active, self._again),
         )
         await anyio.to_thread.run_sync(self._file.write, freeze(snapshot), limiter=self._one)
 
+    async def keep(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await anyio.sleep(_EVERY_S)
+            await self.look(read_pressure(), self._decisions)
+
     def runs_ended(self) -> None:
-        """Called when a run has ended: without another in flight the file goes."""
-        if not self._active:
+        """Called when a run, or a verification, has ended: without another in flight the file goes."""
+        if not self._active and not self._again:
             self._file.remove()
 
 

@@ -10,6 +10,7 @@ from fourfold_tools.context.levels import stage_at
 from fourfold_tools.context.pressure import Pressure
 from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.waiting import Waiting
+from fourfold_tools.live.again import Again
 
 _MOST_STEPS = 64  # running and waiting steps of a run that are named; the others are counted
 _MOST_RUNS = 32
@@ -28,10 +29,21 @@ class RunningStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Verifying:
+    """A verification at one moment: done of count runs alone, the step at work (or none), which began took_s ago."""
+
+    done: int
+    count: int
+    step: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LiveRun:
     """A run in flight. step_count: submitted steps, ended of which have ended; failed counts sub-steps too.
 
     elapsed_s: from its start to the snapshot. width: steps that may run at once. running, waiting: the first ones.
+    verifying: its steps have ended and are run alone to be compared; of a stored run that is all there is to see.
     """
 
     run: str
@@ -44,6 +56,7 @@ class LiveRun:
     waiting_count: int
     running: tuple[RunningStep, ...]
     waiting: tuple[Waiting, ...]
+    verifying: Verifying | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +112,23 @@ def thaw(text: bytes) -> Snapshot:
     return _adapter().validate_json(text)
 
 
-def live_runs(active: Mapping[str, Scheduler]) -> tuple[LiveRun, ...]:
-    """The runs as they are at this moment, the oldest first."""
-    return tuple(_live_run(name, run) for name, run in list(active.items())[:_MOST_RUNS])
+def live_runs(active: Mapping[str, Scheduler], again: Mapping[str, Again]) -> tuple[LiveRun, ...]:
+    """The runs as they are at this moment, the oldest first; then stored ones that are verified."""
+    runs = [_live_run(name, run, again.get(name)) for name, run in list(active.items())[:_MOST_RUNS]]
+    stored = [(name, now) for name, now in again.items() if name not in active][:_MOST_RUNS]
+    return (*runs, *(_stored_run(name, now) for name, now in stored))
 
 
-def _live_run(name: str, run: Scheduler) -> LiveRun:
+def _stored_run(name: str, again: Again) -> LiveRun:
+    steps, elapsed_s = again.step_count, again.clock() - again.began
+    return LiveRun(name, steps, steps, 0, elapsed_s, 1, 0, 0, (), (), _verifying(again))
+
+
+def _verifying(again: Again) -> Verifying:
+    return Verifying(again.done, again.count, again.step, again.clock() - again.since)
+
+
+def _live_run(name: str, run: Scheduler, again: Again | None) -> LiveRun:
     waiting, waiting_count = run.waiting(_MOST_STEPS)
     running = [RunningStep(u.id, u.title, u.lane, since, u.attempts) for u, since in run.running.items()]
     running.sort(key=lambda step: (step.lane or 0, step.since_s))
@@ -119,6 +143,7 @@ def _live_run(name: str, run: Scheduler) -> LiveRun:
         waiting_count=waiting_count,
         running=tuple(running[:_MOST_STEPS]),
         waiting=tuple(waiting),
+        verifying=None if again is None else _verifying(again),
     )
 
 

@@ -49,6 +49,7 @@ async def verify_live(runtime: Runtime, run: Finished, *, whole: bool) -> tuple[
     alone = partial(
         run_alone,
         runtime,
+        run.run,
         record,
         {r.id: r for r in run.results},
         {r.id: r.literal or run.prepared.steps[r.index[0]] for r in run.results},

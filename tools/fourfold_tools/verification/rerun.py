@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
@@ -10,6 +11,7 @@ from math import inf
 import anyio
 import anyio.to_thread
 
+from fourfold_tools.live.again import Again
 from fourfold_tools.mathver.records import Load, Method, Pair, RunRecord, StepRecord
 from fourfold_tools.mathver.sampling import choose
 from fourfold_tools.model.request import AnyStep
@@ -65,6 +67,7 @@ class Alone:
 
 async def run_alone(
     runtime: Runtime,
+    run: str,
     record: RunRecord,
     results: Mapping[str, StepResult],
     steps: Mapping[str, AnyStep],
@@ -77,21 +80,23 @@ async def run_alone(
 ) -> Arms:
     """Run chosen steps alone, twice where the budget allows, and pair them with what they did in the run.
 
-    steps: literal arguments by id. began: when the run started, seconds since the epoch; inputs newer than that
-    void their pair. budget_s: bounds the whole. whole: every step that may be repeated, not a sample that fits
-    the budget. only: these steps and no others.
+    run: whose steps these are, for whoever looks on. steps: literal arguments by id. began: when the run started,
+    seconds since the epoch; inputs newer than that void their pair. budget_s: bounds the whole. whole: every step
+    that may be repeated, not a sample that fits the budget. only: these steps and no others.
     """
     chosen = tuple(only) if only is not None else choose(record.steps, inf if whole else budget_s, seed=seed, runs=2)
     start, cpu = time.monotonic(), time.process_time()
     log = LoadLog()
     first: dict[str, Alone] = {}
     second: dict[str, Alone] = {}
-    async with runtime.alone, anyio.create_task_group() as tasks:
+    again = Again(len({r.index[0] for r in results.values()}), 2 * len(chosen))
+    async with _seen(runtime, run, again), runtime.alone, anyio.create_task_group() as tasks:
         tasks.start_soon(log.watch)
         with anyio.move_on_after(budget_s):
             for passed, names in ((first, chosen), (second, _shuffled(chosen, seed))):
                 for name in names:
-                    alone = await _once(runtime, name, steps[name], results[name])
+                    with again.alone(name):
+                        alone = await _once(runtime, name, steps[name], results[name])
                     if alone is not None:
                         passed[name] = alone
         tasks.cancel_scope.cancel()
@@ -120,6 +125,21 @@ async def run_alone(
         load=log.load(),
         other={p.id: first[p.id].body for p in pairs if p.par_hash != p.seq_hash},
     )
+
+
+@asynccontextmanager
+async def _seen(runtime: Runtime, run: str, again: Again) -> AsyncGenerator[None]:
+    """While it lasts others see how far it is."""
+    runtime.again[run] = again
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(runtime.live.keep)
+            yield
+            tasks.cancel_scope.cancel()
+    finally:
+        if runtime.again.get(run) is again:  # not that of another who verifies the same run
+            del runtime.again[run]
+        runtime.live.runs_ended()
 
 
 def _shuffled(names: Sequence[str], seed: int) -> list[str]:
