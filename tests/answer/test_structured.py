@@ -19,7 +19,6 @@ from fourfold_tools.model.output import (
     FetchOutput,
     GlobOutput,
     GrepOutput,
-    Match,
     ReadOutput,
 )
 from fourfold_tools.model.result import StepResult
@@ -107,7 +106,7 @@ def test_the_whole_run_is_the_same_object_uncut() -> None:
         ),
         (
             "grep",
-            GrepOutput("a:1:x", ("a",), (Match("a", 1, "x"),), 1),
+            GrepOutput("a:1:x", (("a", 1),), 1),
             {"paths": ["a"], "count": 1, "matches": [{"path": "a", "line": 1, "text": "x"}]},
         ),
         ("glob", GlobOutput("a\nb", ("a", "b"), 2), {"paths": ["a", "b"]}),

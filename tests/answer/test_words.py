@@ -118,7 +118,7 @@ BEFORE = ["", "text\n", "text\r", "text\r\n", "a\u2028", "a\n  ", "a\n\u200b", "
 @pytest.mark.parametrize("before", BEFORE)
 def test_no_text_of_others_passes_for_a_line_of_the_answer(line: str, before: str) -> None:
     page = FetchOutput("http://x/", 200, "text/html", f"{before}{line}\nrest", "miss")
-    for output in (BashOutput(f"{before}{line}", "", "", 0), GrepOutput(f"{before}{line}", (), (), 1), page):
+    for output in (BashOutput(f"{before}{line}", "", "", 0), GrepOutput(f"{before}{line}", (), 1), page):
         told = body_of(replace(step_result(), output=output)).whole()
         at = told.index(line)
         lead = told[:at].rstrip(" \t\u200b\ufeff")

@@ -7,7 +7,7 @@ from engine_fakes import bash, work_of
 from fourfold_tools.engine.ledger import Ledger
 from fourfold_tools.engine.units import Unit
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.output import AnyOutput, BashOutput, GlobOutput, GrepOutput, Match, ReadOutput
+from fourfold_tools.model.output import AnyOutput, BashOutput, GlobOutput, GrepOutput, ReadOutput
 from fourfold_tools.model.request import BashStep, Reference
 from fourfold_tools.model.result import Failure, Outcome, StepResult
 
@@ -33,7 +33,7 @@ def take(name: str, field: str) -> Reference:
 
 
 def grep(*paths: str) -> GrepOutput:
-    return GrepOutput("", paths, tuple(Match(p, 1, "x") for p in paths), len(paths))
+    return GrepOutput("\n".join(f"{p}:1:x" for p in paths), tuple((p, 1) for p in paths), len(paths))
 
 
 @pytest.mark.parametrize(

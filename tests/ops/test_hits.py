@@ -113,6 +113,30 @@ def test_content_shows_matches_context_gaps_and_messages() -> None:
     assert (page.paths, page.count) == (("a.py", "b.py"), 3)
 
 
+_ODD_NAMES = st.sampled_from([b"./a", b"./-", b"./--", b"./--\nb", b"./a:1:b", b"./a-3-", b"./ ", b"./a: b"])
+_ODD_LINES = st.builds(
+    Line,
+    st.integers(1, 20),
+    st.sampled_from(["match", "context", "gap", "note"]),
+    st.sampled_from([b"", b"x", b"--", b":1:", b" ", b"a:1:x", b"x\r"]),
+)
+
+
+@given(st.dictionaries(_ODD_NAMES, st.lists(_ODD_LINES, min_size=1, max_size=6), max_size=4), st.booleans())
+def test_the_matches_taken_out_of_the_body_are_those_that_were_put_in(
+    tree: dict[bytes, list[Line]], gaps: bool
+) -> None:
+    files = [FileHits(name, lines) for name, lines in tree.items()]
+    page = content_page(files, _ALL, complete=True, gaps=gaps)
+
+    assert list(page.matches) == [
+        Match(shown_path(file.path), line.number, line.text.removesuffix(b"\r").decode())
+        for file in files
+        for line in file.lines
+        if line.kind == "match"
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "length", "shown"),
     [

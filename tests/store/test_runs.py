@@ -16,7 +16,7 @@ from runtimes import opened, run
 
 from fourfold_tools.errors import InvalidRequest, NotFound
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.output import AnyOutput, FetchOutput, GlobOutput, GrepOutput, Image, Match, ReadOutput
+from fourfold_tools.model.output import AnyOutput, FetchOutput, GlobOutput, GrepOutput, Image, ReadOutput
 from fourfold_tools.model.request import BashStep, FetchStep, GlobStep, GrepStep, ReadStep
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.store.database import Database
@@ -51,7 +51,8 @@ PICTURE = Image("aGk=", "image/png")
     ("op", "output"),
     [
         ("read", ReadOutput("é", "\\x \t\0 \u2028", 3, 1, 9, "note", False, PICTURE, "/src")),
-        ("grep", GrepOutput("t", ("a\\xff",), (Match("a", 1, "x"), Match("b", 2, "")), 2)),
+        ("grep", GrepOutput("t", (("a\\xff", 1), ("b", 2)), 2)),
+        ("grep", GrepOutput("a:1:\0é\n" * 400, (("a", 400),), 400)),
         ("glob", GlobOutput("", (), 0)),
         ("bash", replace(printed("out\r\n\x1b[0m"), dropped_bytes=7, spill="/s")),
         ("fetch", FetchOutput("http://x", 304, "", "t", "hit", ("http://y",), PICTURE, "cut")),

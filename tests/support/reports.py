@@ -18,7 +18,6 @@ from fourfold_tools.model.output import (
     GlobOutput,
     GrepOutput,
     Image,
-    Match,
     ReadOutput,
     split_lines,
 )
@@ -86,9 +85,7 @@ _PATHS = st.text("abc/._-", min_size=1, max_size=40)
 
 def _grep(body: str) -> GrepOutput:
     rows = split_lines(body) if body else []
-    return GrepOutput(
-        body, tuple(dict.fromkeys(row[:20] for row in rows)), tuple(Match("p", i, r) for i, r in enumerate(rows)), 7
-    )
+    return GrepOutput("\n".join(f"p:{n}:{row}" for n, row in enumerate(rows)), (("p", len(rows)),), 7)
 
 
 OUTPUTS: dict[str, st.SearchStrategy[AnyOutput]] = {

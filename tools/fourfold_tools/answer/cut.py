@@ -21,13 +21,14 @@ class Piece:
         return self.shown == self.total
 
 
-def cut(body: Body, tokens: int, kind: Kind, head_share: float) -> Piece:
+def cut(body: Body, tokens: int, kind: Kind, head_share: float, cost: int | None = None) -> Piece:
     """The body itself where it fits, else its first and last lines with `…` between.
 
-    tokens: what the piece may cost, by the same estimate. head_share: part of the room that the head gets; 1.0
-    shows no tail. A first line too long for the room is shown in part (then `shown` is 0).
+    tokens: what the piece may cost, by the same estimate; cost: what the body costs, where that is known.
+    head_share: part of the room that the head gets; 1.0 shows no tail. A first line too long for the room is shown
+    in part (then `shown` is 0).
     """
-    total, whole = body.lines, body.cost(kind)
+    total, whole = body.lines, body.cost(kind) if cost is None else cost
     if whole <= tokens or not body.text:
         return Piece(body.whole(), total, total)
     room = max(0, int(body.chars * tokens / whole) - 2)

@@ -200,7 +200,7 @@ def _fit(report: RunReport, section: _Section, tokens: int, spill: Callable[[str
     room = tokens - estimate(_cut_line(Piece("…", 0, body.lines), where.path), kind) - 1
     if room < 0:
         return "", Cut(result.id, spill(result.id), body.whole())
-    piece = cut(body, room, kind, 1.0 if report.heads_only else head_share(result))
+    piece = cut(body, room, kind, 1.0 if report.heads_only else head_share(result), section.cost - 1)
     line = _cut_line(piece, where.path)
     return f"{piece.text}\n{line}" if piece.text else line, Cut(where.id, where.path, where.body and body.whole())
 

@@ -14,7 +14,8 @@ _OWN_LINES = re.compile(
     r"(?:\A|(?<=[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]))"
     r"(?=[ \t\u200b-\u200f\u2060\ufeff]*(?:── |📊 \[|📡 |run r-\w+ · |… [\d,]+ of [\d,]+ \w+ shown; all of ))"
 )
-_OWN_MARKS = ("── ", "📊 [", "📡 ", "run r-", " shown; all of ")
+# What such a line holds; looked for only where there is its rarest letter, which is the quicker search.
+_OWN_MARKS = (("─", "── "), ("📊", "📊 ["), ("📡", "📡 "), ("run r-", "run r-"), ("…", " shown; all of "))
 
 _SHARES = {"bash": 0.5, "read": 0.75, "fetch": 0.85, "grep": 1.0, "glob": 1.0}
 
@@ -101,4 +102,6 @@ def bar(done: int, total: int, width: int = 24) -> str:
 
 def _foreign(text: str) -> Body:
     """A text of others, a `\\` before what could pass for a line of the answer: no page ends its own section."""
-    return Body.of(_OWN_LINES.sub(r"\\", text) if any(mark in text for mark in _OWN_MARKS) else text)
+    return Body.of(
+        _OWN_LINES.sub(r"\\", text) if any(rare in text and mark in text for rare, mark in _OWN_MARKS) else text
+    )

@@ -1,6 +1,7 @@
 """What an op hands back: one type per op, each with its body (the client's own form), its data and its fields."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -79,13 +80,22 @@ class Match:
 class GrepOutput:
     """What a search found: `text` is the body in the client's form; non-UTF-8 bytes of names are `\\xNN`.
 
+    files: each with the number of its lines in the body, in order; gaps (`--`) stand between them uncounted. In files
+    and count mode it is 0. What a match is made of is taken out of the body when somebody asks for it.
     count is the number of matching lines found (files in files mode), before head_limit where that is known.
     """
 
     text: str
-    paths: tuple[str, ...]
-    matches: tuple[Match, ...]
+    files: tuple[tuple[str, int], ...]
     count: int
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(path for path, _ in self.files))
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        return tuple(self._matches())
 
     def body(self) -> str:
         return self.text
@@ -95,8 +105,28 @@ class GrepOutput:
 
     def field(self, name: str) -> Json:
         if name == "matches":
-            return [{"path": m.path, "line": m.line, "text": m.text} for m in self.matches]
+            return [{"path": m.path, "line": m.line, "text": m.text} for m in self._matches()]
         return self.count if name == "count" else list(self.paths)
+
+    def _matches(self) -> Iterator[Match]:
+        """`path:number:text` of each file's lines; context has `-` for `:`, ripgrep's own messages no number."""
+        at = 0
+        for path, lines in self.files:
+            record = re.compile(rf"{re.escape(path)}([:-])(\d+)\1([^\n]*)\n?")
+            while lines and at < len(self.text):
+                if found := record.match(self.text, at):
+                    at = found.end()
+                    if found[1] == ":":
+                        yield Match(path, int(found[2]), found[3])
+                elif self.text.startswith(f"{path}: ", at):  # a message
+                    at = self._next_line(at + len(path))
+                else:  # a gap
+                    at = self._next_line(at)
+                    continue
+                lines -= 1
+
+    def _next_line(self, at: int) -> int:
+        return self.text.find("\n", at) + 1 or len(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +224,9 @@ def chars_of(output: AnyOutput) -> int:
             return len(output.text) + (len(output.image.data) if output.image else 0)
         case BashOutput():
             return len(output.merged) + len(output.stdout) + len(output.stderr)
-        case _:
+        case GrepOutput():
+            return len(output.text)
+        case GlobOutput():
             return 2 * len(output.text)
 
 

@@ -29,6 +29,10 @@ _ALONE = re.compile(r"\\[Az]|\\n|\\x0|\\u0|\\U0|\\x\{|\\u\{|\\U\{|\(\?(?!:|i\)|i
 _FOLDED = ((b"\xe2\x84\xaa", b"k"), (b"\xc5\xbf", b"s"))
 _SMALL_BYTES = 262_144
 _MAX_PASSES = 3
+# Bytes of an output that was too much by which it is judged; the most of it that may be left without the common
+# patterns, for another pass to be likely to end before it is too much again.
+_SAMPLE_BYTES = 131_072
+_WORTH_A_PASS = 0.125
 _TESTS_AT_ONCE = 2
 
 _A = TypeVar("_A")
@@ -158,8 +162,7 @@ class Combined:
             return [i for i in todo if refused[i] is not None]
         if tap.full:
             result.crowded = True
-            rarer = partial(_rarer, scope, patterns, todo, bounds.common_lines)
-            return await self._off_loop(len(tap.data), rarer, tap.data)
+            return _rarer(scope, patterns, todo, bounds.common_lines, tap.data)
         files = await self._off_loop(len(tap.data), _parse, tap.data)
         if any(file.named_binary for file in files):
             return todo
@@ -294,16 +297,19 @@ def _add(total: Ended, one: Ended) -> None:
 def _rarer(
     scope: Scope, patterns: Sequence[str], todo: list[int], common_lines: int | None, output: bytearray
 ) -> list[int]:
-    """The patterns without the literals that fill the output so far; a count that takes names for lines will do."""
+    """The patterns without the literals that fill the output so far; all where the others would fill it again.
+
+    Judged by the beginning of the output, where a name may pass for a line: whether another pass is worth it.
+    """
     if common_lines is None:
         return todo
     fold = _fold if scope.ignore_case else bytes
-    text = fold(output)
-    return [
-        i
-        for i in todo
-        if not is_literal(patterns[i], scope.fixed) or text.count(fold(patterns[i].encode())) <= common_lines
-    ]
+    sample = fold(output[:_SAMPLE_BYTES])
+    enough = common_lines * len(sample) / len(output)
+    literals = {i: fold(patterns[i].encode()) for i in todo if is_literal(patterns[i], scope.fixed)}
+    common = {i: needle for i, needle in literals.items() if sample.count(needle) > enough}
+    rest = sum(len(line) for line in sample.split(b"\n") if not any(needle in line for needle in common.values()))
+    return [i for i in todo if i not in common] if rest <= len(sample) * _WORTH_A_PASS else todo
 
 
 def _joined(lines: Sequence[bytes]) -> bytes:

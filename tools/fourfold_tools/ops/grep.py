@@ -31,14 +31,17 @@ from fourfold_tools.ops.hits import (
     shown_path,
 )
 from fourfold_tools.ops.permissions.segments import quoted
+from fourfold_tools.ops.plain_hits import plain_page
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.ripgrep import Ended, Ripgrep, Scope, Tap
 from fourfold_tools.ops.roots import search_roots, tree_patterns
 from fourfold_tools.ops.workspace import Workspace
 
 _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
-# Bytes of lines that a search without an order may print; beyond, ripgrep would hold too many back in its memory.
-_QUICK_BYTES = 1_048_576
+# What a search without an order may print: bytes where the first hits are wanted, and where all are; lines, beyond
+# which ripgrep would hold too many of one file back in its memory.
+_QUICK_BYTES, _QUICK_BYTES_OF_ALL = 1_048_576, 8_388_608
+_QUICK_LINES = 149_796
 # Searches of a group that run at once where they cannot share a pass; each gets its part of the cores, because
 # ripgrep would take them all.
 _ALONE_AT_ONCE = 2
@@ -125,14 +128,14 @@ class GrepOp:
         if len(calls) == 1:
             return [await self._alone(calls[0], _Changed(self._workspace.cwd))]
         changed = _Changed(self._workspace.cwd)
-        shares = await self._combine(calls)
-        outcomes = await self._in_thread(self._show_shares, calls, shares, changed)
+        scope, shares = await self._combine(calls)
+        outcomes = await self._in_thread(self._show_shares, calls, shares, changed) if shares.files else {}
         limiter = anyio.CapacityLimiter(_ALONE_AT_ONCE)
 
         async def alone(i: int) -> None:
             async with limiter:
                 began = time.monotonic()
-                outcome = await self._alone(calls[i], changed, at_once=_ALONE_AT_ONCE, crowded=shares.crowded)
+                outcome = await self._alone(calls[i], changed, scope, _ALONE_AT_ONCE, crowded=shares.crowded)
                 outcomes[i] = replace(outcome, duration_s=time.monotonic() - began)
 
         async with anyio.create_task_group() as tasks:
@@ -141,19 +144,19 @@ class GrepOp:
                     tasks.start_soon(alone, i)
         return [outcomes[i] for i in range(len(calls))]
 
-    async def _combine(self, calls: Sequence[Call]) -> Shares:
-        """The shares of calls that differ in their patterns only; none where the combined search fails.
+    async def _combine(self, calls: Sequence[Call]) -> tuple[Scope | None, Shares]:
+        """The scope and the shares of calls that differ in their patterns only; none where the search fails.
 
         What fails for all fails again in each call's own search, which then says so.
         """
         began = time.monotonic()
-        shares = Shares()
+        scope, shares = None, Shares()
         with suppress(FourfoldError), anyio.move_on_after(min(call.deadline for call in calls) - began):
             scope = await self._scope(_step(calls[0].step))
             patterns = [literal(_step(call.step).pattern) for call in calls]
             shares = await self._combined.search(scope, patterns, self._bounds(_step(calls[0].step), len(calls)))
         shares.duration_s = time.monotonic() - began
-        return shares
+        return scope, shares
 
     def _bounds(self, step: GrepStep, patterns: int) -> Bounds:
         end = self._page(step).end
@@ -177,12 +180,16 @@ class GrepOp:
             for i, files in shares.files.items()
         }
 
-    async def _alone(self, call: Call, changed: _Changed, at_once: int = 1, *, crowded: bool = False) -> Outcome:
+    async def _alone(
+        self, call: Call, changed: _Changed, scope: Scope | None = None, at_once: int = 1, *, crowded: bool = False
+    ) -> Outcome:
+        """The outcome of one search. scope: that of its group, where it is known; crowded: many hits are known of."""
         step = _step(call.step)
         printed = _Printed()
         try:
             with anyio.move_on_after(call.deadline - time.monotonic()):
-                await self._search(await self._scope(step), step, at_once, printed, crowded=crowded)
+                scope = scope or await self._scope(step)
+                await self._search(scope, step, at_once, printed, crowded=crowded)
                 output = await self._in_thread(self._show, step, printed, changed)
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
@@ -194,7 +201,8 @@ class GrepOp:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
 
         1. On all cores (one part of them where several searches run at once), in no order, unless there is but one
-           file, or many hits are known of: most searches are over before they have printed much. Then all is known.
+           file, or more hits are known of than are wanted: most searches are over before they have printed much.
+           Then all is known.
         2. Where there is too much: on one core, ordered by path, until enough was read.
 
         Raises:
@@ -207,9 +215,10 @@ class GrepOp:
             # A character is at most four bytes long, so what ripgrep leaves out is left out here too.
             form.append(f"--max-columns={4 * page.max_line_chars + 8}")
             max_lines = None if page.end is None else self._counted(page.end)
-            quick = Tap(min(_QUICK_BYTES, max_bytes), max_lines)
+            quick_bytes = _QUICK_BYTES_OF_ALL if max_lines is None else _QUICK_BYTES
+            quick = Tap(min(quick_bytes, max_bytes), min(max_lines or _QUICK_LINES, _QUICK_LINES))
             bounds = quick.per_file
-        in_order = scope.roots.lone_file or crowded
+        in_order = scope.roots.lone_file or (crowded and max_lines is not None)
         if not in_order:
             printed.tap = quick
             threads = [f"--threads={max(1, (os.cpu_count() or 1) // at_once)}"] if at_once > 1 else []
@@ -228,8 +237,7 @@ class GrepOp:
         """The page of what was printed, with what stands below it."""
         page, data = self._page(step), bytes(printed.tap.data)
         if step.mode == "content":
-            files = sorted(parse_lines(data), key=lambda file: path_order(file.path))
-            output = content_page(files, page, complete=printed.complete, gaps=any(_context(step)))
+            output = _content(data, page, complete=printed.complete, context=any(_context(step)))
         elif step.mode == "files":
             output = files_page(changed.newest_first(parse_names(data)), page)
         else:
@@ -286,6 +294,14 @@ class GrepOp:
     async def _in_thread(self, work: Callable[[*_Arguments], _T], *arguments: *_Arguments) -> _T:
         # What hangs in the kernel (a dead network mount) must not keep a call past its time.
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads, abandon_on_cancel=True)
+
+
+def _content(data: bytes, page: Page, *, complete: bool, context: bool) -> GrepOutput:
+    """The page of content; lines are taken apart only where not all of them are matches."""
+    if not context and (output := plain_page(data, page, complete=complete)):
+        return output
+    files = sorted(parse_lines(data), key=lambda file: path_order(file.path))
+    return content_page(files, page, complete=complete, gaps=context)
 
 
 def _step(step: AnyStep) -> GrepStep:

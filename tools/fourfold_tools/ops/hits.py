@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal, NamedTuple
 
-from fourfold_tools.model.output import GrepOutput, Match
+from fourfold_tools.model.output import GrepOutput
 
 # Said after a file's lines; in a folder it read up to the first block with a NUL, a named file it gave up on.
 _MESSAGE = re.compile(
@@ -14,6 +15,7 @@ _MESSAGE = re.compile(
     re.DOTALL,
 )
 _GAP = b"--\n"
+_GAP_LINE = "--"
 # Whatever stands before the NUL is gaps and messages, which end with a line end, and the path.
 _RECORD = re.compile(rb"([^\0]*)\0(\d+)([:-])([^\n\0]*)\n")
 
@@ -141,29 +143,26 @@ def content_page(files: Sequence[FileHits], page: Page, *, complete: bool, gaps:
     """
     flat = list(_flat(files, gaps))
     shown = flat[page.offset : page.end]
-    limits = page.describe(page.end is not None and page.end < len(flat) + (not complete))
     lines: list[str] = []
-    matches: list[Match] = []
-    paths: dict[str, None] = {}
-    of, path = None, ""
-    for file, line in shown:
-        if file is not of:
-            of, path = file, shown_path(file.path)
-        text = _shown_text(line, page.max_line_chars)
-        if line.kind == "gap":
-            lines.append(text)
-            continue
-        paths[path] = None
-        if line.kind == "match":
-            lines.append(f"{path}:{line.number}:{text}")
-            matches.append(Match(path, line.number, text))
-        elif line.kind == "context":
-            lines.append(f"{path}-{line.number}-{text}")
-        else:
-            lines.append(f"{path}: {text}")
+    of_each: list[tuple[str, int]] = []
+    for _, of_file in groupby(shown, key=lambda entry: id(entry[0])):
+        entries = list(of_file)
+        path = shown_path(entries[0][0].path)
+        texts = [_shown_line(path, line, page.max_line_chars) for _, line in entries]
+        lines += texts
+        if shown_lines := len(texts) - texts.count(_GAP_LINE):
+            of_each.append((path, shown_lines))
     counted = flat if complete else flat[: page.end]
     count = sum(line.kind == "match" for _, line in counted)
-    return GrepOutput(_body(lines, bool(flat), limits), tuple(paths), tuple(matches), count)
+    return page_of_lines("\n".join(lines), len(flat), page, of_each, count, complete=complete)
+
+
+def page_of_lines(
+    text: str, found: int, page: Page, files: Sequence[tuple[str, int]], count: int, *, complete: bool
+) -> GrepOutput:
+    """The page whose lines are there; found: lines in all, of which the page shows its part."""
+    limits = page.describe(page.end is not None and page.end < found + (not complete))
+    return GrepOutput(_body(text, found > 0, limits), tuple(files), count)
 
 
 def _flat(files: Sequence[FileHits], gaps: bool) -> Iterator[tuple[FileHits, Line]]:
@@ -174,19 +173,27 @@ def _flat(files: Sequence[FileHits], gaps: bool) -> Iterator[tuple[FileHits, Lin
             yield file, line
 
 
-def _shown_text(line: Line, max_chars: int) -> str:
+def _shown_line(path: str, line: Line, max_chars: int) -> str:
+    if line.kind == "gap":
+        return _GAP_LINE
     text = line.text.removesuffix(b"\r").decode("utf-8", "backslashreplace")
-    if len(text) <= max_chars or line.kind in {"gap", "note"}:
-        return text
-    return f"[Omitted long {'matching' if line.kind == 'match' else 'context'} line]"
+    if line.kind == "note":
+        return f"{path}: {text}"
+    mark = ":" if line.kind == "match" else "-"
+    return f"{path}{mark}{line.number}{mark}{text if len(text) <= max_chars else omitted(line.kind)}"
+
+
+def omitted(kind: str) -> str:
+    """What stands for a line that is too long to be shown."""
+    return f"[Omitted long {'matching' if kind == 'match' else 'context'} line]"
 
 
 def files_page(paths: Sequence[str], page: Page) -> GrepOutput:
     """The names, one per line; what was cut is said below them."""
     shown = paths[page.offset : page.end]
     limits = page.describe(page.end is not None and page.end < len(paths))
-    text = _body(shown, True, limits) if paths else "No files found"
-    return GrepOutput(text, tuple(shown), (), len(paths))
+    text = _body("\n".join(shown), True, limits) if paths else "No files found"
+    return GrepOutput(text, tuple((path, 0) for path in shown), len(paths))
 
 
 def counts_page(counts: Sequence[tuple[str, int]], page: Page) -> GrepOutput:
@@ -194,14 +201,14 @@ def counts_page(counts: Sequence[tuple[str, int]], page: Page) -> GrepOutput:
     shown = counts[page.offset : page.end]
     limits = page.describe(page.end is not None and page.end < len(counts))
     total = sum(n for _, n in counts)
-    body = _body([f"{path}:{n}" for path, n in shown], bool(counts), "")
+    body = _body("\n".join([f"{path}:{n}" for path, n in shown]), bool(counts), "")
     summary = f"Found {total} total occurrence{'' if total == 1 else 's'}"
     summary += f" across {len(counts)} file{'' if len(counts) == 1 else 's'}."
     if limits:
         summary += f" with pagination = {limits}"
-    return GrepOutput(f"{body}\n\n{summary}", tuple(path for path, _ in shown), (), total)
+    return GrepOutput(f"{body}\n\n{summary}", tuple((path, 0) for path, _ in shown), total)
 
 
-def _body(lines: Sequence[str], any_hit: bool, limits: str) -> str:
-    body = "\n".join(lines) or ("No entries at this offset" if any_hit else "No matches found")
+def _body(lines: str, any_hit: bool, limits: str) -> str:
+    body = lines or ("No entries at this offset" if any_hit else "No matches found")
     return f"{body}\n\n[Showing results with pagination = {limits}]" if limits else body

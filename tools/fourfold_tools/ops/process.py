@@ -176,7 +176,7 @@ async def read_some(fd: int, max_bytes: int = PIECE_BYTES) -> bytes:
             await anyio.wait_readable(fd)
 
 
-def widen(fd: int) -> int:
+def widen(fd: int, max_bytes: int = _FLOOD_BYTES) -> int:
     """Make a pipe hold more, so that a flood is read in fewer pieces; how much it holds then.
 
     The kernel bounds what one user's pipes may hold together; beyond that they stay as they are.
@@ -185,7 +185,7 @@ def widen(fd: int) -> int:
         import fcntl
 
         with contextlib.suppress(OSError):
-            return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _FLOOD_BYTES)
+            return fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, max_bytes)
     return PIECE_BYTES
 
 

@@ -13,7 +13,7 @@ import anyio
 from fourfold_tools.errors import Contention, InvalidRequest, Unsupported
 from fourfold_tools.ops.confinement import Confinement, file_confinement
 from fourfold_tools.ops.ignore_files import ignore_files
-from fourfold_tools.ops.process import Spawner, read_some
+from fourfold_tools.ops.process import PIECE_BYTES, Spawner, read_some, widen
 from fourfold_tools.ops.roots import Roots
 
 # --no-config: a user's own ripgrep file must not change what an agent finds. --null: a name may hold anything
@@ -24,6 +24,8 @@ _MAX_ROOT_BYTES = 131_072
 # Bytes of patterns of one run; Linux takes 128 KiB in one argument.
 MAX_PATTERN_BYTES = 65_536
 _MAX_ERROR_BYTES = 65_536
+# Output past the first bytes is read in pieces as large as the system lets a pipe hold, a moment apart.
+_FEW_BYTES, _LARGE_BYTES, _TOGETHER_S = 65_536, 1_048_576, 0.003
 _KNOWN_CODES = {0, 1, 2}  # something matched, nothing did, something could not be read or understood
 _SAID_WHEN_SORTING = re.compile(r"IO error for operation on .+: (?=[^:]+$)")
 _MIN_RECORD_BYTES = 7  # `./a NUL 1 : LF`
@@ -162,6 +164,7 @@ class Ripgrep:
 
         cores: those that it may use; confined, it cannot ask how many it has.
         """
+        self._packaged = _packaged()
         self._threads = f"--threads={max(1, min(_MOST_THREADS, int(cores)))}"
         self._spawner = spawner
         self._cwd = cwd
@@ -207,8 +210,7 @@ class Ripgrep:
             async with anyio.create_task_group() as tasks:
                 if child.stderr is not None:
                     tasks.start_soon(_drain, child.stderr, ended.errors)
-                while (chunk := await read_some(child.stdout)) and tap.feed(chunk):
-                    pass
+                await _collect(child.stdout, tap)
                 if tap.full:
                     await child.kill()
             exit_ = await child.wait()
@@ -220,10 +222,19 @@ class Ripgrep:
 
     def _confinement(self, program: str) -> Confinement | None:
         """None where the kernel cannot, and for a ripgrep of the system's, which may need libraries from anywhere."""
-        if not self._reads or program != _packaged() or not file_confinement():
+        if not self._reads or program != self._packaged or not file_confinement():
             return None
         reads = (*self._reads, *ignore_files(self._reads, self._env), *_KERNEL_FILES)
         return Confinement(reads=reads, executes=(os.path.realpath(program),))
+
+
+async def _collect(descriptor: int, tap: Tap) -> None:
+    """Read until the end, or until the tap is full; much output in few large pieces, as each costs a wake-up."""
+    max_bytes = PIECE_BYTES
+    while (chunk := await read_some(descriptor, max_bytes)) and tap.feed(chunk):
+        if tap.max_bytes > _LARGE_BYTES and len(tap.data) > _FEW_BYTES:
+            max_bytes = max(max_bytes, widen(descriptor, _LARGE_BYTES)) if max_bytes == PIECE_BYTES else max_bytes
+            await anyio.sleep(_TOGETHER_S)
 
 
 async def _drain(descriptor: int, into: bytearray) -> None:
