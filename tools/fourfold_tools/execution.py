@@ -29,7 +29,7 @@ from fourfold_tools.model.request import AnyStep, BatchRequest, ReadStep
 from fourfold_tools.model.result import StepResult
 from fourfold_tools.ops.glob import expand_glob, is_glob
 from fourfold_tools.prepare import Prepared
-from fourfold_tools.progress import Progress
+from fourfold_tools.progress import Progress, telling
 from fourfold_tools.resume import Rest
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.database import StoreBusy
@@ -276,10 +276,8 @@ class Execution:
             server_cpu_s=self._cpu_s,
             load=self._load.load() if self._load else None,
         )
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(progress.tell, scheduler)
+        async with telling(lambda: progress.tell(scheduler)):
             found, arms = await verify_live(self._runtime, finished, whole=self._request.verify == "full")
-            tasks.cancel_scope.cancel()
         self._keep_both(journal, scheduler, found, arms)
         return self._priced(found, finished.results)
 

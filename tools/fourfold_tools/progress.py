@@ -1,6 +1,8 @@
 """Progress: what a run says of itself while it lasts, throttled, monotone, with a heartbeat."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 
@@ -61,6 +63,15 @@ async def tell_again(again: Callable[[], Again | None], report: Report) -> None:
         if (now := again()) is not None:
             value = max(value + 0.001, float(now.done))
             await report(value, now.count + 1.0, now.text())
+
+
+@asynccontextmanager
+async def telling(tell: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
+    """While it lasts `tell`, which tells until it is cancelled, does its work."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tell)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def _message(run: Scheduler, done: int, total: int) -> str:

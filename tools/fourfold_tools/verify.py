@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-import anyio
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -18,7 +17,7 @@ from fourfold_tools.mathver.records import Pair, RunRecord
 from fourfold_tools.mathver.report import MathVer
 from fourfold_tools.mathver.streams import LaneFigures, lanes
 from fourfold_tools.prepare import Prepared, prepare
-from fourfold_tools.progress import tell_again
+from fourfold_tools.progress import tell_again, telling
 from fourfold_tools.resume import stored_steps
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.runs import StoredRun
@@ -84,10 +83,8 @@ async def verify(runtime: Runtime, request: VerifyRequest, report: Report = sile
         return _compared([_stream(await _ended(runtime, name)) for name in request.runs])
     assert request.run is not None
     stored = await _ended(runtime, request.run)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(tell_again, lambda: runtime.again.get(stored.id), report)
+    async with telling(lambda: tell_again(lambda: runtime.again.get(stored.id), report)):
         record, arms = await _run_again(runtime, stored, request)
-        tasks.cancel_scope.cancel()
     found = _with_context(runtime, judge(record, arms, seed_of(stored.id)), record, stored)
     streams = lanes(record, arms.pairs, seed_of(stored.id))
     data = {"run": stored.id, "mode": request.mode, **found.data(), "lanes": [lane.data() for lane in streams]}
