@@ -40,21 +40,24 @@ def _name_of(err: str) -> str:
 
 
 def makespan() -> None:
-    """Real against predicted, from the first launch to the last end; the plan knows durations and failures."""
+    """Real against predicted, from the first launch to the last end; the plan knows durations and failures.
+
+    Each deployment has a store of its own: what the first has learnt of its agents corrects no prediction.
+    """
     for seed in (1, 2, 3):
         with _lab() as lab, postgres() as server:
             plan = lab.plan(forty(lab, seed, 1.0, 2.0), max_agents=8)
-            shared = {"FOURFOLD_FLEET__DATABASE": server.url}
+            shared = {"FOURFOLD_FLEET__DATABASE": server.url, "FOURFOLD_STATE_DIR": str(lab.root / "other")}
             rows = [("SQLite, one process", lab.deploy(plan))]
-            with workers(lab, _WORKERS, **shared):
+            with workers(lab, _WORKERS, FOURFOLD_FLEET__DATABASE=server.url):
                 rows.append(("PostgreSQL, 3 workers", lab.deploy(plan, "--only-deploy", **shared)))
             for name, ended in rows:
                 p = ended.data["predicted"]
                 ratio = p["real_clock_min"] / p["makespan_min"]
                 seconds = f"{60 * p['makespan_min']:.2f} s predicted, {60 * p['real_clock_min']:.2f} s real"
-                print(
-                    f"seed {seed} · {name}: {seconds}, ratio {ratio:.3f}, {ended.data['counts']['ok']} ok", flush=True
-                )
+                load = os.getloadavg()[0]
+                ok = ended.data["counts"]["ok"]
+                print(f"seed {seed} · {name}: {seconds}, ratio {ratio:.3f}, {ok} ok, load {load:.1f}", flush=True)
 
 
 def overhead() -> None:

@@ -234,6 +234,16 @@ async def test_history_of_an_agent_type_corrects_later_plans(project: Path) -> N
     assert second["analysis"]["resources"]["tokens"] == 777
 
 
+async def test_what_a_task_took_includes_the_attempts_that_failed(project: Path) -> None:
+    task = {"id": "a", "agent": "unlucky", "minutes": 5}
+    async with house(project) as runtime:
+        first = await planned(runtime, [task])
+        await checked(runtime, first["plan"], {"task": "a", "state": "failed", "minutes": 4})
+        await checked(runtime, first["plan"], ok("a", minutes=6))
+        second = await planned(runtime, [task])
+    assert second["makespan_min"] == 10
+
+
 async def test_an_answer_stays_short_and_the_whole_is_at_hand(project: Path) -> None:
     tasks = [
         {"id": f"t{i}", "prompt": "word " * 1500, "reads": [f"out/{i // 2}.md"], "writes": [f"out/{i}.md"]}

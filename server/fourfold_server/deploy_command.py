@@ -146,6 +146,7 @@ async def _carry_out(runtime: Runtime, name: str, limits: Limits, options: Optio
                         deployer.stop("it was interrupted")
 
             tasks.start_soon(interrupt)
+            tasks.start_soon(store.bell.listen)
             try:
                 deployed = await deployer.run()
             except FourfoldError as exc:

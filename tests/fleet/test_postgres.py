@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 from fleet_lab import Ended, Lab, forty, workers
 from postgres import Postgres, postgres
 from processes import wait_for
+
+from fourfold_tools.fleet.journal import Journal
+from fourfold_tools.fleet.store import Store, url_of
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +44,28 @@ def test_forty_tasks_end_the_same_on_sqlite_and_on_postgresql_with_three_workers
         fleet = lab.deploy(plan, "--only-deploy", **shared)
     assert _summaries(fleet) == _summaries(alone)
     assert fleet.data["fleet"]["spent_usd"] == alone.data["fleet"]["spent_usd"] == 0.44
+
+
+async def _woken_by(store: Store, other: Store) -> bool:
+    """Whether an end that is written through one store wakes who waits at the other."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.bell.listen)
+        with anyio.fail_after(30):
+            while not store.bell.heard:
+                await store.bell.wait(0.05)
+            await store.bell.wait(0.0)
+            await anyio.to_thread.run_sync(Journal(other).end, "p-none/t/1", 1, "cancelled")
+            await store.bell.wait(60)
+        tasks.cancel_scope.cancel()
+    return True
+
+
+def test_the_end_of_an_attempt_wakes_the_deployer_in_another_process(server: Postgres, tmp_path: Path) -> None:
+    stores = [Store(url_of(server.url, tmp_path), 5.0) for _ in range(2)]
+    stores[0].prepare()
+    assert anyio.run(_woken_by, *stores)
+    for store in stores:
+        store.close()
 
 
 def test_work_done_on_another_machine_comes_back_as_merged_commits(lab: Lab, server: Postgres) -> None:

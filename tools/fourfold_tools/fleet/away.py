@@ -65,7 +65,10 @@ class AwayCheckout:
         return await self._tree.grow(self._home, task.checkout)
 
     async def leave(self, task: AgentTask, outcome: Outcome | None) -> Outcome | None:
-        return await self._tree.fell(self._home, task, outcome, self._keep)
+        return await self._tree.harvest(task, outcome, self._keep)
+
+    async def clear(self, task: AgentTask) -> None:
+        await self._tree.fell(self._home)
 
     async def _keep(self, task: AgentTask, commit: str) -> None:
         assert task.checkout is not None

@@ -41,30 +41,31 @@ class Tree:
             raise
         return f"{folder}/{checkout.inside}" if checkout.inside else folder
 
-    async def fell(
-        self,
-        home: Repository,
-        task: AgentTask,
-        outcome: Outcome | None,
-        keep: Callable[[AgentTask, str], Awaitable[None]],
+    async def harvest(
+        self, task: AgentTask, outcome: Outcome | None, keep: Callable[[AgentTask, str], Awaitable[None]]
     ) -> Outcome | None:
-        """Commit what a task that ended well has left, hand the commit to `keep`, and remove the worktree."""
+        """Commit what a task that ended well has left, and hand the commit to `keep`."""
+        if outcome is None or outcome.state != "ok":
+            return outcome
         try:
-            if outcome is not None and outcome.state == "ok":
-                outcome = await self._committed(task, outcome)
-                if outcome.commit is not None:
-                    await keep(task, outcome.commit)
+            outcome = await self._committed(task, outcome)
+            if outcome.commit is not None:
+                await keep(task, outcome.commit)
         except FourfoldError as exc:
-            assert outcome is not None
-            outcome = outcome.model_copy(update={"state": "failed", "summary": exc.message, "commit": None})
-        finally:
+            return outcome.model_copy(update={"state": "failed", "summary": exc.message, "commit": None})
+        return outcome
+
+    async def fell(self, home: Repository) -> None:
+        """Remove the worktree, where there is one."""
+        if self._tree.top:
             await anyio.to_thread.run_sync(remove, self._tree.top, limiter=self._disk)
             with contextlib.suppress(FourfoldError):
                 await home.git("worktree", "prune")
-        return outcome
 
     async def _committed(self, task: AgentTask, outcome: Outcome) -> Outcome:
         assert task.checkout is not None
+        if await self._tree.is_just(task.checkout.base):
+            return outcome
         message = f"{task.title}\n\nTask {task.task} of plan {task.plan}, attempt {task.attempt}."
         commit = await self._tree.commit_all(message)
         if commit == task.checkout.base:
@@ -90,8 +91,11 @@ class LocalCheckout:
         return await self._tree.grow(Repository(task.checkout.repository), task.checkout)
 
     async def leave(self, task: AgentTask, outcome: Outcome | None) -> Outcome | None:
+        return await self._tree.harvest(task, outcome, _branch)
+
+    async def clear(self, task: AgentTask) -> None:
         assert task.checkout is not None
-        return await self._tree.fell(Repository(task.checkout.repository), task, outcome, _branch)
+        await self._tree.fell(Repository(task.checkout.repository))
 
 
 async def _branch(task: AgentTask, commit: str) -> None:

@@ -66,6 +66,7 @@ class Deployer:
         self._runtime = runtime
         self._settings = runtime.settings.fleet
         self._journal = Journal(store)
+        self._bell = store.bell
         self._takeover = Takeover(store, self._settings)
         self._plan = plan
         self._home = home
@@ -86,6 +87,7 @@ class Deployer:
     def stop(self, why: str) -> None:
         """End what runs and start nothing more; `run` returns when all has ended."""
         self._stop = self._stop or why
+        self._bell.ring()
 
     async def run(self) -> Deployed:
         """Carry the plan out, until it is complete or nothing more of it can start.
@@ -110,7 +112,7 @@ class Deployer:
             if why:
                 return await self._wind_up(why)
             await self._takeover.look(attempts)
-            await anyio.sleep(self._settings.poll_s)
+            await self._wait()
 
     # Beginning.
 
@@ -129,9 +131,8 @@ class Deployer:
         for attempt in (await self._db(self._journal.moment, self._plan)).attempts:
             if attempt.state == "cancelled" or (attempt.state == "unknown" and self._retry_unknown):
                 await self._db(self._journal.release, attempt.key, attempt.epoch, attempt.state)
-        for key in lost:
-            if key not in elsewhere or self._retry_unknown:
-                await self._add(plan, progress, running[key], self._limits.task_usd)
+        again = [running[key] for key in lost if key not in elsewhere or self._retry_unknown]
+        await self._add(plan, progress, again, self._limits.task_usd)
         self._elsewhere = () if self._retry_unknown else tuple(key for key in elsewhere if key in running)
 
     async def _prepare(self, plan: Deployment, progress: Progress) -> None:
@@ -159,8 +160,8 @@ class Deployer:
         most = 0 if self._stop else space.agents
         self._step = await take_step(self._runtime, self._plan, _NOBODY, finished, whole=True, most=most)
         self._stepped_at = now
-        for launch in self._step.launches:
-            await self._add(self._step.plan, self._step.progress, launch.task, space.cap_usd)
+        launched = [launch.task for launch in self._step.launches]
+        await self._add(self._step.plan, self._step.progress, launched, space.cap_usd)
         await self._db(self._journal.take, [a.key for a in ended])
         return bool(ended or self._step.launches)
 
@@ -183,12 +184,20 @@ class Deployer:
             outputs=outcome.outputs,
         )
 
-    async def _add(self, plan: Deployment, progress: Progress, v: int, cap_usd: float) -> None:
+    async def _add(self, plan: Deployment, progress: Progress, tasks: Sequence[int], cap_usd: float) -> None:
+        """Queue the tasks that start now, all of them from the commit that is checked out now."""
+        base = await self._home.base() if tasks else None
+        bodies = [(await self._body(plan, progress, v, cap_usd, base), self._ranks[v]) for v in tasks]
+        await self._db(self._journal.add, bodies)
+
+    async def _body(
+        self, plan: Deployment, progress: Progress, v: int, cap_usd: float, base: str | None
+    ) -> AgentTask:
         task, attempt = plan.tasks[v], progress.tasks[v].attempts
-        checkout = await self._home.checkout_for(task, attempt, [plan.tasks[p] for p in plan.graph.preds[v]])
+        checkout = await self._home.checkout_for(task, attempt, [plan.tasks[p] for p in plan.graph.preds[v]], base)
         situation = situation_of(self._runtime, self._plan, plan, progress, v)
         situation = replace(situation, headless=True, checkout=checkout is not None)
-        body = AgentTask(
+        return AgentTask(
             plan=self._plan,
             task=task.id,
             title=task.title,
@@ -202,7 +211,6 @@ class Deployer:
             timeout_s=60 * self._settings.task_minutes,
             checkout=checkout,
         )
-        await self._db(self._journal.add, body, self._ranks[v])
 
     def _space(self, attempts: Sequence[Attempt], spending: Spending, pause: Pause | None) -> Room:
         if pause is not None:
@@ -247,7 +255,11 @@ class Deployer:
             if not open_ or time.monotonic() >= until:
                 return self._deployed(attempts, spending, why)
             await self._takeover.look(attempts)
-            await anyio.sleep(self._settings.poll_s)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Until something has ended, or it is time to look at the clock and the workers."""
+        await self._bell.wait(self._settings.look_s if self._bell.heard else self._settings.poll_s)
 
     def _deployed(self, attempts: Sequence[Attempt], spending: Spending, why: str) -> Deployed:
         assert self._step is not None

@@ -69,11 +69,16 @@ class Home:
         if self._bundles is not None:
             await self._publish(self._repository, self._bundles)
 
-    async def checkout_for(self, task: Task, attempt: int, before: Sequence[Task]) -> Checkout | None:
-        """Where an attempt starts from now; before: the tasks that it waited for."""
-        if self._repository is None or not (task.writes or self._bundles is not None):
+    async def base(self) -> str | None:
+        """The commit that what starts now starts from; None outside a repository."""
+        return None if self._repository is None else await self._repository.head()
+
+    async def checkout_for(
+        self, task: Task, attempt: int, before: Sequence[Task], base: str | None
+    ) -> Checkout | None:
+        """Where an attempt starts from; before: the tasks that it waited for. base: as `base` gave it."""
+        if self._repository is None or base is None or not (task.writes or self._bundles is not None):
             return None
-        base = await self._repository.head()
         found = Checkout(
             repository=self._repository.top,
             inside=self._inside,

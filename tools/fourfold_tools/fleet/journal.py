@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 
 from fourfold_tools.errors import Denied
+from fourfold_tools.fleet.bell import notify
 from fourfold_tools.fleet.contract import AgentTask, Outcome
 from fourfold_tools.fleet.queue import enqueue
 from fourfold_tools.fleet.store import Store
@@ -96,27 +97,29 @@ class Journal:
         sql = _text("SELECT deployer FROM fourfold_plans WHERE plan=:plan")
         return self._store.run(lambda db: cast("str | None", db.execute(sql, {"plan": plan}).scalar_one_or_none()))
 
-    def add(self, task: AgentTask, priority: int) -> None:
-        """Queue an attempt; nothing happens where it is known already."""
+    def add(self, tasks: Sequence[tuple[AgentTask, int]]) -> None:
+        """Queue attempts, each with its priority; nothing happens with those that are known already."""
+        sql = _text(
+            "INSERT INTO fourfold_tasks(key,plan,task,attempt,epoch,state,priority,body,queued) VALUES"
+            "(:key,:plan,:task,:attempt,1,'queued',:priority,:body,:now) ON CONFLICT (key) DO NOTHING"
+        )
 
         def write(db: sa.Connection) -> None:
-            values = {
-                "key": task.key,
-                "plan": task.plan,
-                "task": task.task,
-                "attempt": task.attempt,
-                "priority": priority,
-                "body": task.model_dump_json(),
-                "now": time.time(),
-            }
-            sql = (
-                "INSERT INTO fourfold_tasks(key,plan,task,attempt,epoch,state,priority,body,queued) VALUES"
-                "(:key,:plan,:task,:attempt,1,'queued',:priority,:body,:now) ON CONFLICT (key) DO NOTHING"
-            )
-            if db.execute(_text(sql), values).rowcount:
-                enqueue(self._store.engine, db, task.key, 1, priority)
+            for task, priority in tasks:
+                values = {
+                    "key": task.key,
+                    "plan": task.plan,
+                    "task": task.task,
+                    "attempt": task.attempt,
+                    "priority": priority,
+                    "body": task.model_dump_json(),
+                    "now": time.time(),
+                }
+                if db.execute(sql, values).rowcount:
+                    enqueue(self._store.engine, db, task.key, 1, priority)
 
-        self._store.run(write)
+        if tasks:
+            self._store.run(write)
 
     def moment(self, plan: str) -> "Moment":
         """What a deployer looks at in every turn, read at once."""
@@ -200,6 +203,7 @@ class Journal:
                 "UPDATE fourfold_tasks SET state='done', outcome=:outcome, ended=:now, cost_usd=cost_usd+:cost "
                 "WHERE key=:key AND epoch=:epoch AND worker=:worker AND state IN ('started','unknown')"
             )
+            notify(db)
             return bool(db.execute(_text(sql), values).rowcount)
 
         return self._store.run(write)
@@ -229,7 +233,12 @@ class Journal:
         sql = _text(
             "UPDATE fourfold_tasks SET state=:state WHERE key=:key AND epoch=:epoch AND state IN ('started','queued')"
         )
-        self._store.run(lambda db: db.execute(sql, {"key": key, "epoch": epoch, "state": state}))
+
+        def write(db: sa.Connection) -> None:
+            notify(db)
+            db.execute(sql, {"key": key, "epoch": epoch, "state": state})
+
+        self._store.run(write)
 
     def give_up(self, key: str, epoch: int, outcome: Outcome) -> None:
         """Settle an attempt that no worker will report on."""

@@ -15,6 +15,7 @@ _QUEUE = "fourfold-agents"
 _WORKFLOW = "fourfold-agent"
 # Processes of the same version take each other's attempts; it changes when the arguments of the workflow do.
 _VERSION = "fleet-1"
+_NOTICES_S = 0.05  # DBOS' thread for messages, of which the fleet has none, looks so often whether it is to end
 
 
 @lru_cache(maxsize=4)
@@ -55,25 +56,29 @@ class Listener:
 
     def prepare(self) -> None:
         """Make DBOS's tables, and take nothing from the queue."""
-        self._launch([])
+        self._launch([], lambda: None)
 
     def listen(self, at_once: int, poll_s: float, carry: Callable[[str, int], None]) -> None:
-        """Take attempts from the queue: `carry(key, epoch)` runs on a thread of DBOS for each."""
+        """Take attempts from the queue: `carry(key, epoch)` runs on a thread of DBOS for each.
+
+        The queue is there before DBOS starts, which looks for new ones only once a second.
+        """
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(key: str, epoch: int) -> None:  # pyright: ignore[reportUnusedFunction]  (the decorator keeps it)
             carry(key, epoch)
 
-        self._launch([_QUEUE])
-        DBOS.register_queue(
-            _QUEUE, worker_concurrency=at_once, polling_interval_sec=poll_s, on_conflict="always_update"
-        )
+        def register() -> None:
+            DBOS.migrate(self._engine.url.render_as_string(hide_password=False))
+            _client(self._engine).register_queue(_QUEUE, worker_concurrency=at_once, polling_interval_sec=poll_s)
+
+        self._launch([_QUEUE], register)
 
     def close(self) -> None:
         """End DBOS's threads; what ran has ended before."""
         DBOS.destroy(destroy_registry=True)
 
-    def _launch(self, queues: list[str]) -> None:
+    def _launch(self, queues: list[str], before: Callable[[], None]) -> None:
         """Raises Unsupported where DBOS cannot work with the database."""
         logging.getLogger("dbos").setLevel(logging.ERROR)
         DBOS(
@@ -83,11 +88,13 @@ class Listener:
                 "application_version": _VERSION,
                 "executor_id": self._name,
                 "use_listen_notify": False,
+                "notification_listener_polling_interval_sec": _NOTICES_S,
                 "log_level": "ERROR",
             }
         )
         DBOS.listen_queues(queues)
         try:
+            before()
             DBOS.launch()
         except (SQLAlchemyError, error.DBOSException) as exc:
             DBOS.destroy(destroy_registry=True)

@@ -101,6 +101,13 @@ class Repository:
         rows = await self.names("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
         return [row[3:] for row in rows]
 
+    async def is_just(self, commit: str) -> bool:
+        """Whether the work tree is this commit and nothing else; asked of git once."""
+        rows = await self.names("status", "--porcelain=v2", "--branch", "-z")
+        return [row for row in rows if not row.startswith("# ") or row.startswith("# branch.oid ")] == [
+            f"# branch.oid {commit}"
+        ]
+
     async def commit_all(self, message: str) -> str:
         """Commit everything that is not ignored; gives the commit that is checked out then."""
         await self.git("add", "--all")

@@ -37,6 +37,9 @@ class Folder:
     async def leave(self, task: AgentTask, outcome: Outcome | None) -> Outcome | None:
         return outcome
 
+    async def clear(self, task: AgentTask) -> None:
+        """Nothing: the folder stays."""
+
 
 @asynccontextmanager
 async def site(

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from fourfold_tools.errors import Contention, Unsupported
+from fourfold_tools.fleet.bell import Bell
 
 T = TypeVar("T")
 _log = logging.getLogger("fourfold.fleet")
@@ -36,11 +37,12 @@ CREATE TABLE IF NOT EXISTS fourfold_bundles(name TEXT PRIMARY KEY, plan TEXT NOT
 CREATE TABLE IF NOT EXISTS fourfold_pauses(
     name TEXT PRIMARY KEY, until DOUBLE PRECISION NOT NULL, reason TEXT NOT NULL)
 """
+_DRIVER = "postgresql+psycopg"
 _LOCK = 7_043_501  # an advisory lock of ours: PostgreSQL does not serialize CREATE … IF NOT EXISTS by itself
 _AGAIN_S = 0.25
 _FIRST_S = 5.0  # for a database that is asked for the first time: a wrong address should be told soon
 # A cut link must not hold a connection for ever: seconds to connect, milliseconds for unacknowledged data.
-_POSTGRES = {
+_POSTGRES: dict[str, int | str] = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -52,12 +54,13 @@ _POSTGRES = {
 
 
 class Store:
-    """The database. Mutable: `closing` ends every wait for it."""
+    """The database, and the bell that its workers ring. Mutable: `closing` ends every wait for it."""
 
     def __init__(self, url: str, patience_s: float) -> None:
         """url: `sqlite:///FILE` or `postgresql://…`. patience_s: how long the database may be gone."""
         self.url = url
         self.engine = _engine(url)
+        self.bell = Bell("" if url.startswith("sqlite") else url.replace(_DRIVER, "postgresql", 1), _POSTGRES)
         self.closing = threading.Event()
         self._patience_s = patience_s
 
@@ -108,7 +111,7 @@ def url_of(named: str, file: Path) -> str:
         return f"sqlite:///{file}"
     for prefix in ("postgresql://", "postgres://", "postgresql+psycopg://"):
         if named.startswith(prefix):
-            return f"postgresql+psycopg://{named.removeprefix(prefix)}"
+            return f"{_DRIVER}://{named.removeprefix(prefix)}"
     raise Unsupported("fleet.database: expected postgresql://USER@HOST:PORT/NAME, or nothing for a file of ours")
 
 

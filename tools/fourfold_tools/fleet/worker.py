@@ -39,7 +39,11 @@ class Place(Protocol):
         ...
 
     async def leave(self, task: AgentTask, outcome: Outcome | None) -> Outcome | None:
-        """Take the folder away; the outcome with the commit that its work became."""
+        """The outcome with the commit that its work became."""
+        ...
+
+    async def clear(self, task: AgentTask) -> None:
+        """Take the folder away; nobody waits for that any more."""
         ...
 
 
@@ -113,10 +117,11 @@ class Worker:
             await self._on_thread(self._journal.release, key, epoch, "started", 0.0)
             return
         running = self._running[key] = _Running(epoch, task.once, anyio.CancelScope())
+        place = self._place(task)
         outcome: Outcome | None = None
         try:
             with running.scope:
-                outcome = await self._run(task)
+                outcome = await self._run(task, place)
         except FourfoldError as exc:
             outcome = Outcome(state="failed", summary=exc.message)
         except Exception as exc:  # the border of an attempt: whatever is wrong with one, it ends
@@ -126,9 +131,9 @@ class Worker:
             del self._running[key]
         with anyio.CancelScope(shield=True):
             await self._settle(task, running, outcome)
+            await place.clear(task)
 
-    async def _run(self, task: AgentTask) -> Outcome:
-        place = self._place(task)
+    async def _run(self, task: AgentTask, place: Place) -> Outcome:
         folder = await place.enter(task)
         outcome: Outcome | None = None
         try:
@@ -160,6 +165,7 @@ class Worker:
                 await self._on_thread(self._journal.release, key, epoch)
         except Contention as exc:  # whoever takes over finds the intent
             _log.warning("fleet: the end of %s could not be written: %s", key, exc.message)
+        self._store.bell.ring()
 
     # Three loops, so that none waits for another: beats, orders from the database, and the clock alone.
 

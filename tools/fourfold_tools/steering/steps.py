@@ -271,13 +271,14 @@ def _shared(plan: Deployment, task: int, lease: Lease) -> Signal:
 
 
 def _times(plan: Deployment, ended: Sequence[Finished], before: Progress, after: Progress) -> list[AgentTime]:
-    """What tasks that ended well really took, where their minutes were reported."""
+    """What tasks that ended well really took, attempts that failed before included, where minutes were reported."""
     out: list[AgentTime] = []
     for entry in ended:
-        well = after.tasks[entry.task].state == "ok" and before.tasks[entry.task].state not in ENDED
-        if well and entry.minutes:
+        mine = after.tasks[entry.task]
+        if mine.state == "ok" and before.tasks[entry.task].state not in ENDED and entry.minutes:
             task = plan.tasks[entry.task]
-            out.append(AgentTime(task.agent or DEFAULT_AGENT, task.stated_minutes, entry.minutes, entry.tokens))
+            took = entry.minutes + sum(gone.ended_min - gone.began_min for gone in mine.tries)
+            out.append(AgentTime(task.agent or DEFAULT_AGENT, task.stated_minutes, took, entry.tokens))
     return out
 
 
