@@ -257,8 +257,9 @@ def test_a_pattern_is_joined_only_where_company_cannot_change_it(
     assert (is_literal(pattern, fixed), can_join(pattern, fixed)) == (literal, joins)
 
 
-@given(st.lists(_LINE, max_size=12), st.sampled_from(["foo", "o", "k", "S", "-", "bar", "é"]))
-def test_a_literal_is_found_in_exactly_the_lines_that_hold_it(lines: list[bytes], needle: str) -> None:
+@given(st.lists(_LINE, max_size=12), st.lists(st.sampled_from(["foo", "o", "k", "S", "-", "bar", "é"]), max_size=3))
+def test_needles_are_found_in_exactly_the_lines_that_hold_all_of_them(lines: list[bytes], needles: list[str]) -> None:
     candidates = Candidates([FileHits(b"./a", [Line(n, "match", line) for n, line in enumerate(lines, 1)])])
+    hold_all = [i for i, line in enumerate(lines) if all(needle.encode() in line for needle in needles)]
 
-    assert candidates.literal(needle) == [i for i, line in enumerate(lines) if needle.encode() in line]
+    assert candidates.holding(needles, fold=False) == hold_all

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fourfold_tools.errors import TimedOut, TooLarge
-from fourfold_tools.ops.lines import LineIndex, Window, after_newline, window_of
+from fourfold_tools.ops.lines import LineIndex, Window, after_newline, window_in, window_of
 
 MIB = 1 << 20
 # Bytes that matter to lines: newlines, carriage returns, and the UTF-8 of U+2028 and U+0085, which end no line.
@@ -59,6 +59,7 @@ def test_a_window_over_blocks_of_any_size_equals_a_slice_of_the_lines(
         blocks += [rest[:size], b""]
         rest = rest[size:]
     assert window_of(iter(blocks), first, limit, max_bytes=MIB, count_bytes=MIB) == expected(data, first, limit)
+    assert window_in(data, first, limit, max_bytes=MIB) == expected(data, first, limit)
 
 
 @given(

@@ -137,8 +137,11 @@ class Runtime:
 
     def effects_of(self, step: AnyStep) -> Effects:
         """What a step touches: inferred, widened by what it declares."""
+        effects = self.ops[step.op].effects(step)
+        if not step.reads and not step.writes:
+            return effects
         reads, writes = (frozenset(map(self.workspace.absolute, names)) for names in (step.reads, step.writes))
-        return self.ops[step.op].effects(step).widened(reads, writes)
+        return effects.widened(reads, writes)
 
     async def usage_of(self, caller: Caller, stated: ContextUse | None = None) -> Usage:
         """How full the caller's context is, with its level."""

@@ -45,14 +45,15 @@ def render_text(report: RunReport, budget: int, spill: Callable[[str], str]) -> 
     # The verdict is rendered again with the true numbers, which are never longer than these.
     lines, whole = _verdict(report, Delivered(budget, budget, budget), budget)
     aside = estimate(whole, "data")  # the cost of verifying is no part of what the results cost
-    fixed = estimate(lines, "data") + aside + _SLACK + estimate(_head(report, budget, budget), "code")
+    told = _counts(report)
+    fixed = estimate(lines, "data") + aside + _SLACK + estimate(_head(report, told, budget, budget), "code")
     signals = _signals(report, (budget - fixed) // 4)
     fixed += estimate(signals, "data")
     sections = _sections(report, budget - fixed, spill)
     used = fixed + sections.tokens
     lines, whole = _verdict(report, Delivered(used - aside, sections.bodies, sections.cut), budget)
     verdict = f"{lines}\n{whole}" if whole else lines
-    blocks = [f"{_head(report, used, budget)}\n{sections.text}", verdict, *([signals] if signals else [])]
+    blocks = [f"{_head(report, told, used, budget)}\n{sections.text}", verdict, *([signals] if signals else [])]
     return Answer(tuple(blocks), images_of(report.results), sections.cuts, used)
 
 
@@ -82,9 +83,12 @@ def _verdict(report: RunReport, delivered: Delivered, budget: int) -> tuple[str,
     return "\n".join(verdict.lines), whole
 
 
-def _head(report: RunReport, used: int, budget: int) -> str:
+def _counts(report: RunReport) -> str:
     counts = Counter(state for _, state in report.submitted())
-    told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+    return ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+
+
+def _head(report: RunReport, told: str, used: int, budget: int) -> str:
     steps = f"{report.step_count} step{'s' if report.step_count != 1 else ''}: {told}"
     spent = f"{thousands(used)} of {thousands(budget)} tokens"
     return f"run {report.run} · {steps} · {report.wall_s:.2f} s · {spent} · {report.context.text()}"

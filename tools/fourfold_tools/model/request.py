@@ -181,5 +181,6 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 def arguments_with_references(step: AnyStep) -> dict[str, Any]:
     """The arguments of a step in which references stand, by name."""
-    given = {name: getattr(step, name) for name in step.model_fields_set}
-    return {name: value for name, value in given.items() if type(value) not in _PLAIN and references(value)}
+    return {
+        name: value for name, value in vars(step).items() if type(value) not in _PLAIN and value and references(value)
+    }

@@ -74,6 +74,7 @@ class Candidates:
         self._texts = [line.text for _, line in self._lines]
         self.text = _joined(self._texts)
         self._starts = _starts(self._texts)
+        self._times: dict[bytes, int] = {}  # how often what was looked for stands in the text
 
     @property
     def count(self) -> int:
@@ -83,18 +84,27 @@ class Candidates:
         """The chosen lines as one text, None for all."""
         return self.text if indices is None else _joined([self._texts[i] for i in indices])
 
-    def literal(self, needle: str) -> list[int]:
-        return _lines_with(self.text, self._starts, needle.encode())
+    def holding(self, needles: Sequence[str], *, fold: bool) -> list[int]:
+        """The lines that hold all of some texts, in order; all lines for none. fold: ASCII texts in any case.
 
-    def folded(self, needle: str) -> list[int]:
-        """Lines that hold an ASCII text in any case."""
-        text, starts = self._folded
-        return _lines_with(text, starts, _fold(needle.encode()))
+        Only those with the rarest text are looked at one by one: `class` may stand in each of them.
+        """
+        if not needles:
+            return list(range(self.count))
+        text, starts, texts = self._folded if fold else (self.text, self._starts, self._texts)
+        wanted = [_fold(needle.encode()) if fold else needle.encode() for needle in needles]
+        for needle in wanted:
+            if needle not in self._times:
+                self._times[needle] = text.count(needle)
+        rarest = min(wanted, key=self._times.__getitem__)
+        others = [needle for needle in wanted if needle != rarest]
+        found = _lines_with(text, starts, rarest)
+        return [i for i in found if all(needle in texts[i] for needle in others)] if others else found
 
     @cached_property
-    def _folded(self) -> tuple[bytes, list[int]]:
+    def _folded(self) -> tuple[bytes, list[int], list[bytes]]:
         texts = [_fold(text) for text in self._texts]
-        return _joined(texts), _starts(texts)
+        return _joined(texts), _starts(texts), texts
 
     def pick(self, indices: Sequence[int]) -> list[FileHits]:
         """The chosen lines file by file; a note is about the file, so it follows wherever the file has a line."""
@@ -262,12 +272,9 @@ def _may_match(
     candidates: Candidates, ignore_case: bool, wanted: Mapping[int, tuple[str, ...]]
 ) -> dict[int, list[int]]:
     """For each pattern the lines that hold all that it needs, in order."""
-    found: dict[int, list[int]] = {}
-    for i, needed in wanted.items():
-        usable = [n for n in needed if n.isascii() or not ignore_case]  # other letters have more than two cases
-        of_each = [candidates.folded(n) if ignore_case else candidates.literal(n) for n in usable]
-        found[i] = sorted(set(of_each[0]).intersection(*of_each[1:])) if of_each else list(range(candidates.count))
-    return found
+    # Letters beyond ASCII have more than two cases.
+    usable = {i: [n for n in needed if n.isascii() or not ignore_case] for i, needed in wanted.items()}
+    return {i: candidates.holding(needed, fold=ignore_case) for i, needed in usable.items()}
 
 
 def _apart(lines: Mapping[int, Sequence[int]]) -> list[list[int]]:

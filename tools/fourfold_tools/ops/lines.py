@@ -51,6 +51,24 @@ def window_of(blocks: Iterator[bytes], first: int, limit: int | None, *, max_byt
     return Window(data, line_count, cursor.lines, complete)
 
 
+def window_in(data: bytes, first: int, limit: int | None, *, max_bytes: int) -> Window:
+    """What `window_of` gives of a text that is in memory whole.
+
+    Raises:
+        TooLarge: the lines hold more than max_bytes.
+    """
+    newlines = data.count(b"\n")
+    total = newlines + (data[-1:] not in {b"", b"\n"})
+    if first > total:
+        return Window(b"", 0, total, complete=True)
+    start = after_newline(data, 0, first - 1)
+    left = newlines - (first - 1)
+    end = len(data) if limit is None or limit > left else after_newline(data, start, limit)
+    if end - start > max_bytes:
+        raise _too_large(first, data.count(b"\n", start, start + max_bytes), max_bytes)
+    return Window(data[start:end], total - first + 1 if end == len(data) else limit or 0, total, complete=True)
+
+
 class Cursor:
     """A place in a text; it holds one block at a time. Blocks may be of any size, empty ones too.
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from fourfold_tools.errors import TooLarge, Unsupported
 from fourfold_tools.model.output import ReadOutput
 from fourfold_tools.ops.decode import HEAD_BYTES, Text, binary_format, decode, transcode, unify_line_ends, wide_codec
 from fourfold_tools.ops.documents import image, image_size, image_type, notebook_text
-from fourfold_tools.ops.lines import LineIndex, Window, window_of
+from fourfold_tools.ops.lines import LineIndex, Window, window_in, window_of
 from fourfold_tools.ops.pdf import PdfText
 from fourfold_tools.ops.size import size_text
 
@@ -145,8 +144,7 @@ class Reader:
         if request.whole:
             lines = data.count(b"\n") + (data[-1:] not in {b"", b"\n"})
             return Window(data, lines, lines, complete=True)
-        max_bytes = self._settings.max_window_bytes
-        return window_of(iter((data,)), request.first, request.limit, max_bytes=max_bytes, count_bytes=sys.maxsize)
+        return window_in(data, request.first, request.limit, max_bytes=self._settings.max_window_bytes)
 
     def _refuse_whole(self, size: int) -> None:
         if size > self._settings.max_bytes:

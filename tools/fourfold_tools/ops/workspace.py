@@ -200,7 +200,12 @@ def settled(path: str) -> str:
 def _absolute(cwd: str, path: str) -> str:
     if "\0" in path:
         raise NotFound("a path cannot hold a NUL character")
-    return os.path.normpath(os.path.join(cwd, os.path.expanduser(path)))
+    return _normal(cwd, os.path.expanduser(path))
+
+
+@lru_cache(maxsize=4096)  # a step's path is worked out for its effects, its check and its opening
+def _normal(cwd: str, path: str) -> str:
+    return os.path.normpath(os.path.join(cwd, path))
 
 
 def _unescaped(path: str) -> str:
