@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from search_calls import grep_call, write_tree
 
 from fourfold_config.settings import Settings, load_settings
-from fourfold_tools.ops.combined import Bounds, Candidates, Combined, can_join, is_literal
+from fourfold_tools.ops.combined import Bounds, Combined, can_join, is_literal
 from fourfold_tools.ops.grep import GrepOp
 from fourfold_tools.ops.hits import FileHits, Line
 from fourfold_tools.ops.process import Spawner
@@ -255,11 +255,3 @@ def test_a_pattern_is_joined_only_where_company_cannot_change_it(
     pattern: str, fixed: bool, literal: bool, joins: bool
 ) -> None:
     assert (is_literal(pattern, fixed), can_join(pattern, fixed)) == (literal, joins)
-
-
-@given(st.lists(_LINE, max_size=12), st.lists(st.sampled_from(["foo", "o", "k", "S", "-", "bar", "é"]), max_size=3))
-def test_needles_are_found_in_exactly_the_lines_that_hold_all_of_them(lines: list[bytes], needles: list[str]) -> None:
-    candidates = Candidates([FileHits(b"./a", [Line(n, "match", line) for n, line in enumerate(lines, 1)])])
-    hold_all = [i for i, line in enumerate(lines) if all(needle.encode() in line for needle in needles)]
-
-    assert candidates.holding(needles, fold=False) == hold_all

@@ -4,19 +4,18 @@ import os
 import re
 import sys
 import tempfile
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from itertools import accumulate
+from functools import partial
 from typing import IO, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from fourfold_tools.ops.hits import FileHits, Line, parse_lines, path_order
+from fourfold_tools.ops.candidates import Candidates, fold_case
+from fourfold_tools.ops.hits import FileHits, parse_lines, path_order
 from fourfold_tools.ops.needles import needles
 from fourfold_tools.ops.ripgrep import MAX_PATTERN_BYTES, Ended, Ripgrep, Scope, Tap
 
@@ -25,8 +24,6 @@ _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 # Read otherwise, or somewhere else, when they do not stand alone: the end of the searched text (`\A`, `\z`), a
 # line end, flags other than (?i), groups with names (two may have the same), word boundaries with braces.
 _ALONE = re.compile(r"\\[Az]|\\n|\\x0|\\u0|\\U0|\\x\{|\\u\{|\\U\{|\(\?(?!:|i\)|i:)|\\b\{|[\n\0]")
-# The only letters beyond ASCII that equal an ASCII letter when case is ignored (Unicode simple case folding).
-_FOLDED = ((b"\xe2\x84\xaa", b"k"), (b"\xc5\xbf", b"s"))
 _SMALL_BYTES = 262_144
 _MAX_PASSES = 3
 # Bytes of an output that was too much by which it is judged; the most of it that may be left without the common
@@ -63,59 +60,6 @@ class Bounds:
 
     max_bytes: int
     common_lines: int | None
-
-
-class Candidates:
-    """Lines that match at least one pattern of a group, to be given back to the patterns that they match."""
-
-    def __init__(self, files: Sequence[FileHits]) -> None:
-        self._files = files
-        self._lines = [(i, line) for i, file in enumerate(files) for line in file.lines if line.kind == "match"]
-        self._texts = [line.text for _, line in self._lines]
-        self.text = _joined(self._texts)
-        self._starts = _starts(self._texts)
-        self._times: dict[bytes, int] = {}  # how often what was looked for stands in the text
-
-    @property
-    def count(self) -> int:
-        return len(self._lines)
-
-    def text_of(self, indices: Sequence[int] | None) -> bytes:
-        """The chosen lines as one text, None for all."""
-        return self.text if indices is None else _joined([self._texts[i] for i in indices])
-
-    def holding(self, needles: Sequence[str], *, fold: bool) -> list[int]:
-        """The lines that hold all of some texts, in order; all lines for none. fold: ASCII texts in any case.
-
-        Only those with the rarest text are looked at one by one: `class` may stand in each of them.
-        """
-        if not needles:
-            return list(range(self.count))
-        text, starts, texts = self._folded if fold else (self.text, self._starts, self._texts)
-        wanted = [_fold(needle.encode()) if fold else needle.encode() for needle in needles]
-        for needle in wanted:
-            if needle not in self._times:
-                self._times[needle] = text.count(needle)
-        rarest = min(wanted, key=self._times.__getitem__)
-        others = [needle for needle in wanted if needle != rarest]
-        found = _lines_with(text, starts, rarest)
-        return [i for i in found if all(needle in texts[i] for needle in others)] if others else found
-
-    @cached_property
-    def _folded(self) -> tuple[bytes, list[int], list[bytes]]:
-        texts = [_fold(text) for text in self._texts]
-        return _joined(texts), _starts(texts), texts
-
-    def pick(self, indices: Sequence[int]) -> list[FileHits]:
-        """The chosen lines file by file; a note is about the file, so it follows wherever the file has a line."""
-        picked: dict[int, list[Line]] = {}
-        for index in indices:
-            owner, line = self._lines[index]
-            picked.setdefault(owner, []).append(line)
-        for owner, lines in picked.items():
-            note = self._files[owner].note
-            lines.extend([note] if note else [])
-        return [FileHits(self._files[owner].path, lines) for owner, lines in picked.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +143,7 @@ class Combined:
         judged = await self._test_all(scope, unread, candidates, ended)
         if any(lines is None for lines in judged.values()):
             return judged | {i: [] for i, _ in patterns if i not in judged}
-        find = partial(_may_match, candidates, scope.ignore_case)
+        find = partial(candidates.holding_each, fold=scope.ignore_case)
         wanted = {i: (p,) for i, p in literals} | {i: needed for i, _, needed in regexes if needed is not None}
         possible = await self._off_loop(len(candidates.text) * len(wanted), find, wanted)
         found = {i: lines for i, lines in judged.items() if lines is not None} | possible
@@ -268,15 +212,6 @@ def can_join(pattern: str, fixed: bool) -> bool:
     return not ("\n" in pattern or "\0" in pattern or (not fixed and _ALONE.search(pattern)))
 
 
-def _may_match(
-    candidates: Candidates, ignore_case: bool, wanted: Mapping[int, tuple[str, ...]]
-) -> dict[int, list[int]]:
-    """For each pattern the lines that hold all that it needs, in order."""
-    # Letters beyond ASCII have more than two cases.
-    usable = {i: [n for n in needed if n.isascii() or not ignore_case] for i, needed in wanted.items()}
-    return {i: candidates.holding(needed, fold=ignore_case) for i, needed in usable.items()}
-
-
 def _apart(lines: Mapping[int, Sequence[int]]) -> list[list[int]]:
     """The keys in groups, in each of which no two have a line in common: a match then tells whose it is."""
     groups: list[tuple[list[int], set[int]]] = []
@@ -310,39 +245,13 @@ def _rarer(
     """
     if common_lines is None:
         return todo
-    fold = _fold if scope.ignore_case else bytes
+    fold = fold_case if scope.ignore_case else bytes
     sample = fold(output[:_SAMPLE_BYTES])
     enough = common_lines * len(sample) / len(output)
     literals = {i: fold(patterns[i].encode()) for i in todo if is_literal(patterns[i], scope.fixed)}
     common = {i: needle for i, needle in literals.items() if sample.count(needle) > enough}
     rest = sum(len(line) for line in sample.split(b"\n") if not any(needle in line for needle in common.values()))
     return [i for i in todo if i not in common] if rest <= len(sample) * _WORTH_A_PASS else todo
-
-
-def _joined(lines: Sequence[bytes]) -> bytes:
-    return b"".join([line + b"\n" for line in lines])
-
-
-def _starts(lines: Sequence[bytes]) -> list[int]:
-    """Where each line starts in the joined text, and where the text ends."""
-    return [0, *accumulate(len(line) + 1 for line in lines)]
-
-
-def _lines_with(text: bytes, starts: Sequence[int], needle: bytes) -> list[int]:
-    """Indices of the lines that hold the needle, which has no line end: a search from hit to hit, not per line."""
-    found: list[int] = []
-    at = text.find(needle)
-    while 0 <= at < len(text):
-        found.append(bisect_right(starts, at) - 1)
-        at = text.find(needle, starts[found[-1] + 1])
-    return found
-
-
-def _fold(text: bytes | bytearray) -> bytes:
-    text = bytes(text)
-    for letter, plain in _FOLDED:
-        text = text.replace(letter, plain)
-    return text.lower()
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar, TypeVarTuple, cast
 
 import anyio
@@ -13,27 +13,14 @@ import anyio.to_thread
 from fourfold_config.settings import Grep
 from fourfold_tools.errors import FourfoldError, InvalidRequest, TimedOut
 from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.output import GrepOutput
 from fourfold_tools.model.request import AnyStep, GrepStep, Reference
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.combined import Bounds, Combined, Shares
-from fourfold_tools.ops.hits import (
-    FileHits,
-    Page,
-    content_page,
-    counts_page,
-    files_page,
-    parse_counts,
-    parse_lines,
-    parse_names,
-    path_order,
-    shown_path,
-)
+from fourfold_tools.ops.grep_answers import GrepAnswers, Printed, context_of, counted_lines, page_of
 from fourfold_tools.ops.permissions.segments import quoted
-from fourfold_tools.ops.plain_hits import plain_page
 from fourfold_tools.ops.process import Spawner
-from fourfold_tools.ops.ripgrep import Ended, Ripgrep, Scope, Tap
+from fourfold_tools.ops.ripgrep import Ripgrep, Scope, Tap
 from fourfold_tools.ops.roots import search_roots, tree_patterns
 from fourfold_tools.ops.workspace import Workspace
 
@@ -50,38 +37,6 @@ _BYTES_PER_PATTERN = {"content": 65_536, "files": 16_384, "count": 16_384}
 
 _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")
-
-
-@dataclass(slots=True)
-class _Printed:
-    """What a search has printed so far; mutable, so that it is there when the time runs out.
-
-    complete: these are all hits, in any order of the files; else the first ones, ordered by path.
-    """
-
-    tap: Tap = field(default_factory=lambda: Tap(0))
-    complete: bool = False
-    ended: Ended = field(default_factory=Ended)
-
-
-class _Changed:
-    """Times of last change of files below a folder, each asked for once."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = os.fsencode(folder)
-        self._known: dict[bytes, tuple[int, str]] = {}
-
-    def newest_first(self, paths: Iterable[bytes]) -> list[str]:
-        """The files as they are shown; one that is gone by now counts as oldest."""
-        return [shown for _, shown in sorted([self._known.get(path) or self._ask(path) for path in paths])]
-
-    def _ask(self, path: bytes) -> tuple[int, str]:
-        try:
-            time_ns = os.stat(os.path.join(self._folder, path)).st_mtime_ns
-        except OSError:
-            time_ns = 0
-        self._known[path] = (-time_ns, shown_path(path))
-        return self._known[path]
 
 
 class GrepOp:
@@ -109,7 +64,7 @@ class GrepOp:
 
     def group_key(self, call: Call) -> Hashable | None:
         step = _step(call.step)
-        if step.multiline or any(_context(step)):
+        if step.multiline or any(context_of(step)):
             return None
         path = tuple(step.path) if isinstance(step.path, list) else step.path
         look = (path, step.glob, step.type, step.hidden, step.no_ignore)
@@ -125,17 +80,17 @@ class GrepOp:
         return None
 
     async def run(self, calls: Sequence[Call]) -> Sequence[Outcome]:
+        answers = GrepAnswers(self._settings, self._workspace.cwd)
         if len(calls) == 1:
-            return [await self._alone(calls[0], _Changed(self._workspace.cwd))]
-        changed = _Changed(self._workspace.cwd)
+            return [await self._alone(calls[0], answers)]
         scope, shares = await self._combine(calls)
-        outcomes = await self._in_thread(self._show_shares, calls, shares, changed) if shares.files else {}
+        outcomes = await self._in_thread(self._show_shares, calls, shares, answers) if shares.files else {}
         limiter = anyio.CapacityLimiter(_ALONE_AT_ONCE)
 
         async def alone(i: int) -> None:
             async with limiter:
                 began = time.monotonic()
-                outcome = await self._alone(calls[i], changed, scope, _ALONE_AT_ONCE, crowded=shares.crowded)
+                outcome = await self._alone(calls[i], answers, scope, _ALONE_AT_ONCE, crowded=shares.crowded)
                 outcomes[i] = replace(outcome, duration_s=time.monotonic() - began)
 
         async with anyio.create_task_group() as tasks:
@@ -159,20 +114,18 @@ class GrepOp:
         return scope, shares
 
     def _bounds(self, step: GrepStep, patterns: int) -> Bounds:
-        end = self._page(step).end
+        end = page_of(step, self._settings).end
         max_bytes = min(patterns * _BYTES_PER_PATTERN[step.mode], self._settings.max_combined_bytes)
-        return Bounds(max_bytes, self._counted(end) if step.mode == "content" and end is not None else None)
+        return Bounds(
+            max_bytes, counted_lines(end, self._settings) if step.mode == "content" and end is not None else None
+        )
 
-    def _counted(self, end: int) -> int:
-        """Lines up to which a search that may stop at `end` goes on, so that its count is exact."""
-        return max(end, self._settings.counted_lines)
-
-    def _show_shares(self, calls: Sequence[Call], shares: Shares, changed: _Changed) -> dict[int, Outcome]:
+    def _show_shares(self, calls: Sequence[Call], shares: Shares, answers: GrepAnswers) -> dict[int, Outcome]:
         """The outcomes of the calls that got a share, by index; each took its part of the common time."""
         n = max(1, len(shares.files))
         return {
             i: Outcome(
-                _with_unreadable(self._show_share(_step(calls[i].step), files, changed), shares.ended),
+                answers.share(_step(calls[i].step), files, shares.ended),
                 duration_s=shares.duration_s / n,
                 cpu_s=shares.ended.cpu_s / n,
                 max_rss_bytes=shares.ended.max_rss_bytes,
@@ -181,23 +134,23 @@ class GrepOp:
         }
 
     async def _alone(
-        self, call: Call, changed: _Changed, scope: Scope | None = None, at_once: int = 1, *, crowded: bool = False
+        self, call: Call, answers: GrepAnswers, scope: Scope | None = None, at_once: int = 1, *, crowded: bool = False
     ) -> Outcome:
         """The outcome of one search. scope: that of its group, where it is known; crowded: many hits are known of."""
         step = _step(call.step)
-        printed = _Printed()
+        printed = Printed()
         try:
             with anyio.move_on_after(call.deadline - time.monotonic()):
                 scope = scope or await self._scope(step)
                 await self._search(scope, step, at_once, printed, crowded=crowded)
-                output = await self._in_thread(self._show, step, printed, changed)
+                output = await self._in_thread(answers.own, step, printed)
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
             return Outcome(Failure.of(exc))
-        kept = await self._in_thread(self._show, step, printed, changed) if printed.tap.data else None
+        kept = await self._in_thread(answers.own, step, printed) if printed.tap.data else None
         return Outcome(replace(Failure.of(TimedOut(f"timed out after {call.timeout_s:g} s")), output=kept))
 
-    async def _search(self, scope: Scope, step: GrepStep, at_once: int, printed: _Printed, *, crowded: bool) -> None:
+    async def _search(self, scope: Scope, step: GrepStep, at_once: int, printed: Printed, *, crowded: bool) -> None:
         """Fill `printed` in at most two runs that end in the same result however the files were visited.
 
         1. On all cores (one part of them where several searches run at once), in no order, unless there is but one
@@ -208,13 +161,13 @@ class GrepOp:
         Raises:
             InvalidRequest: ripgrep refuses the pattern, glob or type.
         """
-        page, form = self._page(step), [_FORMS[step.mode]]
+        page, form = page_of(step, self._settings), [_FORMS[step.mode]]
         max_bytes, max_lines = self._settings.max_combined_bytes, None
         quick, bounds = Tap(max_bytes), list[str]()
         if step.mode == "content":
             # A character is at most four bytes long, so what ripgrep leaves out is left out here too.
             form.append(f"--max-columns={4 * page.max_line_chars + 8}")
-            max_lines = None if page.end is None else self._counted(page.end)
+            max_lines = None if page.end is None else counted_lines(page.end, self._settings)
             quick_bytes = _QUICK_BYTES_OF_ALL if max_lines is None else _QUICK_BYTES
             quick = Tap(min(quick_bytes, max_bytes), min(max_lines or _QUICK_LINES, _QUICK_LINES))
             bounds = quick.per_file
@@ -228,41 +181,10 @@ class GrepOp:
             await self._run(scope, step, [*form, "--sort=path"], printed)
         printed.complete = not printed.tap.full
 
-    async def _run(self, scope: Scope, step: GrepStep, form: Sequence[str], printed: _Printed) -> None:
+    async def _run(self, scope: Scope, step: GrepStep, form: Sequence[str], printed: Printed) -> None:
         printed.ended = await self._ripgrep.search(scope, [literal(step.pattern)], form, printed.tap)
         if refusal := printed.ended.refusal:
             raise InvalidRequest(refusal)
-
-    def _show(self, step: GrepStep, printed: _Printed, changed: _Changed) -> GrepOutput:
-        """The page of what was printed, with what stands below it."""
-        page, data = self._page(step), bytes(printed.tap.data)
-        if step.mode == "content":
-            output = _content(data, page, complete=printed.complete, context=any(_context(step)))
-        elif step.mode == "files":
-            output = files_page(changed.newest_first(parse_names(data)), page)
-        else:
-            counts = sorted(parse_counts(data), key=lambda count: path_order(count[0]))
-            output = counts_page([(shown_path(path), n) for path, n in counts], page)
-        if printed.tap.cut:
-            note = (
-                f"[Stopped at {self._settings.max_combined_bytes} bytes of output; narrow the pattern, path or glob]"
-            )
-            output = replace(output, text=f"{output.text}\n\n{note}")
-        return _with_unreadable(output, printed.ended) if printed.complete else output
-
-    def _show_share(self, step: GrepStep, files: Sequence[FileHits], changed: _Changed) -> GrepOutput:
-        """The page of a pattern's share of a combined search, the very page that its own search would show."""
-        page = self._page(step)
-        if step.mode == "files":
-            return files_page(changed.newest_first([file.path for file in files]), page)
-        if step.mode == "count":
-            return counts_page([(shown_path(file.path), file.count) for file in files if not file.note], page)
-        complete = page.end is None or sum(file.count for file in files) <= self._counted(page.end)
-        return content_page(files, page, complete=complete, gaps=False)
-
-    def _page(self, step: GrepStep) -> Page:
-        limit = self._settings.head_limit if step.head_limit is None else step.head_limit
-        return Page(step.offset, limit, self._settings.max_line_chars)
 
     async def _scope(self, step: GrepStep) -> Scope:
         """All of a step's search but its pattern.
@@ -271,7 +193,7 @@ class GrepOp:
             Denied, NotFound, Unsupported: of its paths, as `search_roots`.
         """
         roots = await self._in_thread(search_roots, self._workspace, _paths(step.path))
-        before, after = _context(step)
+        before, after = context_of(step)
         return Scope(
             roots=roots,
             glob=None if step.glob is None else literal(step.glob),
@@ -296,14 +218,6 @@ class GrepOp:
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads, abandon_on_cancel=True)
 
 
-def _content(data: bytes, page: Page, *, complete: bool, context: bool) -> GrepOutput:
-    """The page of content; lines are taken apart only where not all of them are matches."""
-    if not context and (output := plain_page(data, page, complete=complete)):
-        return output
-    files = sorted(parse_lines(data), key=lambda file: path_order(file.path))
-    return content_page(files, page, complete=complete, gaps=context)
-
-
 def _step(step: AnyStep) -> GrepStep:
     assert isinstance(step, GrepStep)
     return step
@@ -322,18 +236,3 @@ def _glob_of(cwd: str, folder: str) -> str:
     inside = folder.startswith(start)
     names = (folder[len(start) :] if inside else folder[1:]).split("/")
     return f"!{'/' if inside else '/**/'}{'/'.join(map(quoted, names))}"
-
-
-def _context(step: GrepStep) -> tuple[int, int]:
-    """Lines before and after each match; the more special argument wins, as it does for ripgrep."""
-    both = step.context or 0
-    return both if step.before is None else step.before, both if step.after is None else step.after
-
-
-def _with_unreadable(output: GrepOutput, ended: Ended) -> GrepOutput:
-    """What could not be read is said: a search that did not look everywhere must not look like one that did."""
-    messages = ended.unreadable
-    if not messages:
-        return output
-    more = f" and {len(messages) - 1} more" if len(messages) > 1 else ""
-    return replace(output, text=f"{output.text}\n\n[Could not be read: {messages[0]}{more}]")
