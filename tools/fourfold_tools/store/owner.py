@@ -1,12 +1,18 @@
 """Owners: which process a run belongs to, and whether that process still lives."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 
 def this_process() -> str:
     """`pid:start` of this process; the start time tells a reused pid apart."""
-    return f"{os.getpid()}:{_start_of(os.getpid()) or 0}"
+    return _mark(os.getpid())
+
+
+@lru_cache(maxsize=1)  # a run asks each time
+def _mark(pid: int) -> str:
+    return f"{pid}:{_start_of(pid) or 0}"
 
 
 def is_alive(owner: str) -> bool:
