@@ -21,7 +21,7 @@ from fourfold_tools.ops.grep_answers import GrepAnswers, Printed, context_of, co
 from fourfold_tools.ops.permissions.segments import quoted
 from fourfold_tools.ops.process import Spawner
 from fourfold_tools.ops.ripgrep import Ripgrep, Scope, Tap
-from fourfold_tools.ops.roots import search_roots, tree_patterns
+from fourfold_tools.ops.roots import Roots, search_roots, tree_patterns
 from fourfold_tools.ops.workspace import Workspace
 
 _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": "--count"}
@@ -32,8 +32,10 @@ _QUICK_LINES = 149_796
 # Searches of a group that run at once where they cannot share a pass; each gets its part of the cores, because
 # ripgrep would take them all.
 _ALONE_AT_ONCE = 2
-# Bytes of combined output, per pattern and mode, beyond which one search each is quicker than parting the lines.
+# Bytes of combined output, per pattern and mode, beyond which one search each is quicker than parting the lines;
+# and where all lines are wanted, of which a search alone is taken apart file by file.
 _BYTES_PER_PATTERN = {"content": 65_536, "files": 16_384, "count": 16_384}
+_BYTES_OF_ALL = 16_384
 
 _T = TypeVar("_T")
 _Arguments = TypeVarTuple("_Arguments")
@@ -115,7 +117,8 @@ class GrepOp:
 
     def _bounds(self, step: GrepStep, patterns: int) -> Bounds:
         end = page_of(step, self._settings).end
-        max_bytes = min(patterns * _BYTES_PER_PATTERN[step.mode], self._settings.max_combined_bytes)
+        each = _BYTES_OF_ALL if end is None else _BYTES_PER_PATTERN[step.mode]
+        max_bytes = min(patterns * each, self._settings.max_combined_bytes)
         return Bounds(
             max_bytes, counted_lines(end, self._settings) if step.mode == "content" and end is not None else None
         )
@@ -192,7 +195,7 @@ class GrepOp:
         Raises:
             Denied, NotFound, Unsupported: of its paths, as `search_roots`.
         """
-        roots = await self._in_thread(search_roots, self._workspace, _paths(step.path))
+        roots, ignored_by = await self._in_thread(self._look, _paths(step.path))
         before, after = context_of(step)
         return Scope(
             roots=roots,
@@ -206,7 +209,12 @@ class GrepOp:
             hidden=step.hidden,
             no_ignore=step.no_ignore,
             excluded=self._excluded_below(_paths(step.path)),
+            ignore_files=ignored_by,
         )
+
+    def _look(self, paths: Sequence[str] | None) -> tuple[Roots, tuple[str, ...]]:
+        """The roots of a search, and the ignore files that hold for it."""
+        return search_roots(self._workspace, paths), self._ripgrep.ignore_files()
 
     def _excluded_below(self, paths: Sequence[str] | None) -> tuple[str, ...]:
         roots = [self._workspace.check(path) for path in paths or ["."]]

@@ -56,7 +56,10 @@ def find_ripgrep() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """All of a search but its pattern. excluded: globs (`!...`) of files that the user's rules keep out of it."""
+    """All of a search but its pattern. excluded: globs (`!...`) of files that the user's rules keep out of it.
+
+    ignore_files: those outside the workspace that hold for it; None: each run looks for them.
+    """
 
     roots: Roots
     glob: str | None = None
@@ -69,6 +72,7 @@ class Scope:
     hidden: bool = True
     no_ignore: bool = False
     excluded: tuple[str, ...] = ()
+    ignore_files: tuple[str, ...] | None = None
 
     @property
     def reading(self) -> list[str]:
@@ -183,7 +187,7 @@ class Ripgrep:
         arguments = [*_ALWAYS, "--no-ignore-messages", *form, *scope.arguments, *given, "--"]
         ended = Ended()
         for roots in scope.roots.chunks(_MAX_ROOT_BYTES):
-            await self._run([*arguments, *roots], tap, ended)
+            await self._run([*arguments, *roots], tap, ended, scope)
             if tap.full or ended.refusal:
                 break
         return ended
@@ -194,16 +198,22 @@ class Ripgrep:
         given = [f"--regexp={pattern}" for pattern in patterns]
         raw = ("--text", "--encoding=none", *scope.reading, *given, "--", "-")
         ended = Ended()
-        await self._run([*form, *raw], tap, ended, stdin=lines)
+        await self._run([*form, *raw], tap, ended, scope, stdin=lines)
         return ended
 
-    async def _run(self, arguments: Sequence[str], tap: Tap, ended: Ended, stdin: int | None = None) -> None:
+    def ignore_files(self) -> tuple[str, ...]:
+        """The ignore files outside the workspace that hold for a search now; none where it is not confined."""
+        return ignore_files(self._reads, self._env) if self._is_confined(find_ripgrep()) else ()
+
+    async def _run(
+        self, arguments: Sequence[str], tap: Tap, ended: Ended, scope: Scope, stdin: int | None = None
+    ) -> None:
         """One run, killed when the tap is full; its end is added to `ended`."""
         for argument in arguments:
             if "\0" in argument or len(os.fsencode(argument)) > MAX_PATTERN_BYTES + 64:
                 raise InvalidRequest("a pattern, glob or type holds a NUL character or is longer than 65,536 bytes")
         program = find_ripgrep()
-        confinement = self._confinement(program)
+        confinement = self._confinement(program, scope)
         argv = [program, *([self._threads] if confinement else []), *arguments]  # a later --threads wins
         start = partial(self._spawner.start, argv, cwd=self._cwd, env=self._env, stdin=stdin)
         async with await start(confinement=confinement) as child:
@@ -220,11 +230,15 @@ class Ripgrep:
         ended.cpu_s += exit_.cpu_s
         ended.max_rss_bytes = max(ended.max_rss_bytes, exit_.max_rss_bytes)
 
-    def _confinement(self, program: str) -> Confinement | None:
-        """None where the kernel cannot, and for a ripgrep of the system's, which may need libraries from anywhere."""
-        if not self._reads or program != self._packaged or not file_confinement():
+    def _is_confined(self, program: str) -> bool:
+        """Not where the kernel cannot, and no ripgrep of the system's, which may need libraries from anywhere."""
+        return bool(self._reads) and program == self._packaged and file_confinement()
+
+    def _confinement(self, program: str, scope: Scope) -> Confinement | None:
+        if not self._is_confined(program):
             return None
-        reads = (*self._reads, *ignore_files(self._reads, self._env), *_KERNEL_FILES)
+        ignored_by = self.ignore_files() if scope.ignore_files is None else scope.ignore_files
+        reads = (*self._reads, *ignored_by, *_KERNEL_FILES)
         return Confinement(reads=reads, executes=(os.path.realpath(program),))
 
 
