@@ -6,34 +6,32 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 
+from fourfold_tools.engine.calls import Calls
 from fourfold_tools.engine.ledger import Ledger
 from fourfold_tools.engine.limiter import Limiter
 from fourfold_tools.engine.locks import PathLocks
-from fourfold_tools.engine.pace import Pace
+from fourfold_tools.engine.paces import Paces
+from fourfold_tools.engine.retries import Retries
 from fourfold_tools.engine.retry import RetryBudget
 from fourfold_tools.engine.scaling import Change
 from fourfold_tools.engine.spread import Spread, spread
 from fourfold_tools.engine.units import ReadyQueue, Unit
 from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.errors import Code, FourfoldError, InvalidRequest
-from fourfold_tools.model.effects import Effects
-from fourfold_tools.model.request import AnyStep, BashStep
-from fourfold_tools.model.result import Failure, Outcome, StepResult, Try, repeatable
-from fourfold_tools.ops.base import Call
+from fourfold_tools.model.request import AnyStep
+from fourfold_tools.model.result import Failure, Outcome, StepResult, repeatable
 
 if TYPE_CHECKING:
     from fourfold_tools.engine.waiting import Waiting
 
 _log = logging.getLogger("fourfold.scheduler")
 _HANG_GRACE_S = 5.0  # an op ends its own work at its deadline; this much later the loop stops waiting for it
-_OWN_ARGUMENTS = {"id", "needs", "label", "max_tokens", "reads", "writes"}  # two steps may differ in these and be one
 _WHY: dict[str, str] = {
     "timed_out": "the batch's deadline passed before it started",
     "cancelled": "an earlier step failed (on_error: stop)",
@@ -66,13 +64,12 @@ class Scheduler:
         self._journal = journal
         self.on_change: Callable[[Scheduler], None] = lambda _: None
         self._clock = clock
-        self._chance = chance
         self._start = clock()
         self._ended_s: float | None = None
-        self._ranks = work.graph.upward_ranks(work.weights)
+        self._calls = Calls(work, work.graph.upward_ranks(work.weights), self.now_s)
         self._queue = ReadyQueue()
         self._parked: dict[Unit, None] = {}
-        self._later: list[tuple[float, int, Unit]] = []
+        self._retries = Retries(work.retry, budget, chance)
         self._ended: deque[tuple[list[Unit], Sequence[Outcome | AnyStep]]] = deque()
         self._wakeup = anyio.Event()
         self._seat = limiter.join(self._wake)
@@ -81,18 +78,21 @@ class Scheduler:
         self._leaders: dict[str, Unit] = {}
         self._passes = 0
         self._refused: dict[tuple[str, ...], str] = {}
-        self._paces: dict[str, Pace] = {}  # of classes with contention
-        self._contended_at: dict[str, int] = {}  # the limiter's turn at the newest one
+        self._paces = Paces(limiter)
         self._stopped: Code | None = None
         self._why = ""
         self.width = work.width
         self.ledger = Ledger(work, journal, self.now_s)
         self.running: dict[Unit, float] = {}
-        self.changes: list[Change] = []
 
     @property
     def step_count(self) -> int:
         return len(self._work.steps)
+
+    @property
+    def changes(self) -> list[Change]:
+        """The limits that moved for this run's troubles, in order."""
+        return self._paces.changes
 
     def now_s(self) -> float:
         return self._clock() - self._start
@@ -139,9 +139,9 @@ class Scheduler:
         if not parts.single:
             self._fan_out(index, parts)
         elif self._work.is_glob(parts.parts[0]):
-            self._queue.push(self._expander(index, parts.parts[0]))
+            self._queue.push(self._calls.expander(index, parts.parts[0], self._passes))
         else:
-            self._queue.push(self._unit(index, 0, parts.parts[0]))
+            self._queue.push(self._calls.unit(index, 0, parts.parts[0], self._passes))
 
     def _fan_out(self, index: int, parts: Spread) -> None:
         """Sub-steps instead of the step; no items at all end the step well, with a word about it."""
@@ -160,40 +160,12 @@ class Scheduler:
             return
         self.ledger.open_subs(index, len(kept))
         for sub, step in enumerate(kept, 1):
-            unit = self._unit(index, sub, step)
+            unit = self._calls.unit(index, sub, step, self._passes)
             if left_out and sub == 1:
                 bound = "max_items" if len(kept) == len(parts.parts) else "max_sub_steps"
                 unit.note = f"{len(kept)} of {len(kept) + left_out} items; {left_out} left out ({bound})"
             if not self.ledger.restore(unit):
                 self._queue.push(unit)
-
-    def _unit(self, index: int, sub: int, step: AnyStep) -> Unit:
-        op = self._work.ops[step.op]
-        name = self._work.graph.ids[index]
-        literal = step is self._work.steps[index]
-        host = op.host(step)
-        effects = self._work.effects[index] if literal else self._work.effects_of(step)
-        unit = Unit(
-            id=f"{name}.{sub}" if sub else name,
-            index=index,
-            sub=sub,
-            step=step,
-            title=self._work.title(step, sub > 0),
-            effects=effects,
-            keys=(op.resource, f"{op.resource}:{host}") if host else (op.resource,),
-            group=None,
-            order=(-self._ranks[index], -len(self._work.graph.succs[index]), index, sub),
-            queued_s=self.now_s(),
-            first_pass=self._passes,
-            identity=self._identity(index, step, effects),
-        )
-        unit.group = op.group_key(self._call(unit))
-        return unit
-
-    def _expander(self, index: int, step: AnyStep) -> Unit:
-        unit = self._unit(index, 0, step)
-        unit.kind, unit.keys, unit.group, unit.identity = "expand", ("cpu",), None, ""
-        return unit
 
     # Starting.
 
@@ -206,7 +178,7 @@ class Scheduler:
             unit = self._queue.best(blocked)
             if unit is None:
                 break
-            if self._narrow(unit):
+            if self._paces.hold_back(unit, self.running):
                 blocked[unit.keys] = "contention"
             elif self._follow(unit):
                 continue
@@ -221,18 +193,6 @@ class Scheduler:
         self._seat.looked()
         self._refused = blocked
         self._passes += 1
-
-    def _narrow(self, unit: Unit) -> bool:
-        """Whether as many of the unit's class run as its pace allows after contention."""
-        pace = self._paces.get(unit.keys[0])
-        if pace is None or pace.limit is None:
-            return False
-        return len({other.lane for other in self.running if other.keys[0] == unit.keys[0]}) >= pace.limit
-
-    def _one_by_one(self, unit: Unit) -> bool:
-        """Whether nothing may stand beside the unit, not even in its own call."""
-        pace = self._paces.get(unit.keys[0])
-        return self.width <= 1 or (pace is not None and pace.limit == 1)
 
     def _follow(self, unit: Unit) -> bool:
         """Whether an identical step that only reads runs or ran already, with the same steps before it."""
@@ -249,13 +209,6 @@ class Scheduler:
             self._check_stop()
             self._wake()  # what waited for it may be ready now, and perhaps nothing runs whose end would say so
         return True
-
-    def _identity(self, index: int, step: AnyStep, effects: Effects) -> str:
-        """What identical steps have in common, "" for a step that must run by itself."""
-        if not effects.read_only:
-            return ""
-        preds = self._work.graph.preds[index]
-        return f"{preds} {step.model_dump_json(by_alias=True, exclude=_OWN_ARGUMENTS)}"
 
     def _lock(self, unit: Unit) -> bool:
         """Whether the unit now holds its paths; else it is parked until they may be free."""
@@ -277,7 +230,8 @@ class Scheduler:
     def _start_group(self, tasks: anyio.abc.TaskGroup, first: Unit) -> None:
         group = [first]
         self._lead(first)
-        size = 1 if self._one_by_one(first) else self._work.ops[first.step.op].group_size
+        alone = self.width <= 1 or self._paces.one_by_one(first)
+        size = 1 if alone else self._work.ops[first.step.op].group_size
         for other in self._queue.companions(first):
             if len(group) >= size:
                 break
@@ -328,7 +282,7 @@ class Scheduler:
         self._wake()
 
     async def _run_group(self, group: list[Unit]) -> Sequence[Outcome | AnyStep]:
-        calls = [self._call(unit) for unit in group]
+        calls = [self._calls.call(unit) for unit in group]
         with anyio.move_on_after(max(call.timeout_s for call in calls) + _HANG_GRACE_S):
             if group[0].kind == "expand":
                 return await self._work.expand(group[0].step)
@@ -337,13 +291,6 @@ class Scheduler:
                 raise RuntimeError(f"{len(outcomes)} outcomes for {len(group)} calls")
             return outcomes
         return [Outcome(Failure("timed_out", f"timed out after {call.timeout_s:g} s")) for call in calls]
-
-    def _call(self, unit: Unit) -> Call:
-        timeout = unit.step.timeout_s or self._work.timeouts[unit.step.op]
-        timeout = max(0.001, min(timeout, self._work.deadline_s - self.now_s()))
-        spill = self._work.spill / f"{unit.id}.txt" if unit.keys[0] == "process" else self._work.spill
-        approved = unit.index in self._work.approved
-        return Call(unit.id, unit.step, timeout, time.monotonic() + timeout, spill, approved=approved)
 
     # Being looked at.
 
@@ -358,7 +305,7 @@ class Scheduler:
             queued=self._queue.queued(),
             refused=self._refused,
             parked=list(self._parked),
-            later=[(due, unit) for due, _, unit in self._later],
+            later=self._retries.waiting,
             running=list(self.running),
             now_s=self.now_s(),
         )
@@ -371,14 +318,13 @@ class Scheduler:
 
     async def _sleep(self) -> None:
         due = self._work.deadline_s if self._stopped is None else float("inf")
-        if self._later:
-            due = min(due, self._later[0][0])
+        due = min(due, self._retries.next_due_s)
         if not self._ended and due > self.now_s():
             with anyio.move_on_after(due - self.now_s()):
                 await self._wakeup.wait()
         self._wakeup = anyio.Event()
-        while self._later and self._later[0][0] <= self.now_s():
-            self._queue.push(heapq.heappop(self._later)[2])
+        for unit in self._retries.take_due(self.now_s()):
+            self._queue.push(unit)
 
     def _take_in_ended(self) -> None:
         while self._ended:
@@ -402,57 +348,9 @@ class Scheduler:
         for unit, outcome in zip(group, outcomes, strict=True):
             if not isinstance(outcome, Outcome):
                 continue
-            self._learn(unit, outcome)
-            if not self._again(unit, outcome):
+            self._paces.learn(unit, outcome, self.width)
+            if self._stopped is not None or not self._retries.put_off(unit, outcome, self.now_s()):
                 self.ledger.finish(unit, outcome)
-
-    def _again(self, unit: Unit, outcome: Outcome) -> bool:
-        """Whether the unit is tried again: it failed, may be repeated, and both bounds and the budget allow it."""
-        failure = outcome.result
-        if not isinstance(failure, Failure):
-            return False
-        if self._stopped is not None or not repeatable(unit.step, unit.effects):
-            return False
-        if _asks_for_retries(unit) and failure.code in {"exit_status", "timed_out"}:
-            failure = replace(failure, retryable=True)
-        rule = self._work.retry if unit.step.retries is None else replace(self._work.retry, retries=unit.step.retries)
-        now = self.now_s()
-        wait = rule.wait_s(failure, unit.attempts, now - (unit.first_s or now), self._chance())
-        if wait is None or not self._budget.spend():
-            return False
-        unit.last = outcome
-        unit.tries.append(Try(unit.try_s, now, failure.code))
-        heapq.heappush(self._later, (now + wait, id(unit), unit))
-        return True
-
-    def _learn(self, unit: Unit, outcome: Outcome) -> None:
-        """Narrow what is short of something shared, or asks for less; widen it again as ends are good."""
-        failure = outcome.result if isinstance(outcome.result, Failure) else None
-        key, *hosts = unit.keys
-        if hosts and (failure is None or failure.busy):
-            self._note((self._limiter.slow if failure else self._limiter.ease)(hosts[0], unit.turn))
-        pace = self._paces.get(key)
-        if failure is not None and failure.code == "contention":
-            reason = "steps failed for want of shared things"
-            self._contended_at[key] = self._limiter.turn
-            self._set_pace(key, pace or Pace(), (pace or Pace()).contended(), reason)
-        elif pace is not None and unit.turn > self._contended_at[key]:
-            self._set_pace(key, pace, pace.ended_well(self._most(key)), "steps end well again")
-
-    def _set_pace(self, key: str, before: Pace, after: Pace, reason: str) -> None:
-        self._paces[key] = after
-        most = self._most(key)
-        was, now = min(most, before.limit or most), min(most, after.limit or most)
-        if was != now:
-            self._note(Change(key, was, now, reason))
-
-    def _most(self, key: str) -> int:
-        """How many of a class may run at once without trouble."""
-        return min(self.width, self._limiter.total(key))
-
-    def _note(self, change: Change | None) -> None:
-        if change is not None:
-            self.changes.append(change)
 
     def _check_stop(self) -> None:
         if self._work.stop_on_error and self.ledger.failed:
@@ -466,9 +364,8 @@ class Scheduler:
 
     def _leave_waiting(self, busy: set[int]) -> None:
         """What was tried and waits for another try ends as it last failed; what never started is skipped."""
-        units = [*self._queue.drain(), *self._parked, *(unit for _, _, unit in self._later)]
+        units = [*self._queue.drain(), *self._parked, *self._retries.drain()]
         self._parked.clear()
-        self._later.clear()
         for unit in units:
             self._drop_claim(unit)
             if unit.last is not None:
@@ -498,8 +395,3 @@ class Scheduler:
         if unit.claim is not None:
             self._locks.drop(unit.claim)
             unit.claim = None
-
-
-def _asks_for_retries(unit: Unit) -> bool:
-    """Whether the caller said that this command may be repeated and how often: then a failure is tried again."""
-    return isinstance(unit.step, BashStep) and unit.step.idempotent and bool(unit.step.retries)
