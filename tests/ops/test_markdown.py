@@ -1,6 +1,12 @@
 """Markdown: the main part of a page, complete, with its code, tables and links."""
 
+import re
+from html import escape
+from urllib.parse import urldefrag, urljoin
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fourfold_tools.ops.markdown import from_html, html_links, markdown_links
 
@@ -91,6 +97,26 @@ def test_only_http_links_count_and_no_more_than_asked() -> None:
     assert html_links(html, "http://h/d/", 3) == ("http://h/d/0", "http://h/d/1", "http://h/d/2")
 
 
+PARTS = ["a", "b.html", "-", "~c", "../", "./", "/", "..", ".", "#", "#x", "?q=1", ";p", ":", "//k/", " ", "é", "%20"]
+PARTS += ["http://h/", "HTTP://h/", "https:", "mailto:", "\n", "[", "@"]
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS), max_size=5).map("".join), max_size=8))
+def test_links_are_what_joining_each_of_them_gives(targets: list[str]) -> None:
+    html = "".join(f'<a href="{escape(target)}">x</a>' for target in targets)
+    for base in (URL, "http://h", "https://h/a/b?c=d/e;f", "http://h/a/b/c/"):
+        joined = [_plainly_joined(base, target) for target in targets if target and not target.startswith("#")]
+        wanted = [link for link in joined if link.startswith(("http://", "https://"))]
+        assert html_links(html, base, 500) == tuple(dict.fromkeys(wanted))
+
+
+def _plainly_joined(base: str, target: str) -> str:
+    try:
+        return urldefrag(urljoin(base, target.strip())).url
+    except ValueError:
+        return ""
+
+
 def test_links_of_a_markdown_page_are_found_too() -> None:
     text = 'See [a](a.md "title"), ![p](/p.png), <https://x.example/y#z>, [b](<b c>) and [c](#here).'
     assert markdown_links(text, "https://h.example/d/", 500) == (
@@ -144,3 +170,49 @@ def test_every_paragraph_of_a_long_page_is_there() -> None:
     html = "<main>" + "".join(f"<section><h3>S{i}</h3><p>sentence {i}</p></section>" for i in range(3000)) + "</main>"
     text = markdown(html)
     assert all(f"sentence {i}\n" in text for i in range(3000))
+
+
+BLOCKS = [
+    "<h2>Word</h2>",
+    "<p>One <b>two</b> three</p>",
+    "<pre>a  b\n  c</pre>",
+    "<ul><li>x<li>y <i>z</i></ul>",
+    "<hr>",
+]
+BLOCKS += [
+    "<ol><li>x<ol><li>y</ol></ol>",
+    "<blockquote><p>q</p></blockquote>",
+    "<dl><dt>t<dd>d</dl>",
+    "bare &amp; text ",
+]
+BLOCKS += [
+    "<p>a<br>b</p>",
+    "<p><a href=x>l</a> <img src=y alt=z></p>",
+    "<p>yes</p><p hidden>no</p>",
+    "<x-y>custom</x-y>",
+    "<div>d",
+]
+BLOCKS += [
+    "<code>a b\nc</code>",
+    "<p>1 &lt; 2 * 3_4_</p>",
+    "<p><code>`</code><kbd>k</kbd></p>",
+    "</div>",
+    "<q>s</q> <em> e </em>",
+]
+
+
+@given(st.lists(st.sampled_from(BLOCKS), max_size=12).map("".join))
+def test_a_page_scanned_in_one_pass_has_the_words_of_one_that_needs_a_tree(html: str) -> None:
+    # A table at its end has the converter build a tree of the whole page.
+    treed = markdown(f"<main>{html}<div><table><tr><th>last</th></tr></table></div></main>")
+    assert [*_words(markdown(f"<main>{html}<div></div></main>")), "last"] == _words(treed)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
+def test_what_the_converter_would_leave_out_for_its_depth_is_there() -> None:
+    page = from_html("<div>" * 1500 + "The words." + "</div>" * 1500, URL, max_links=500)
+    assert page.text == "The words."
+    assert "deep" in page.note

@@ -4,16 +4,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fourfold_tools.ops.markup import MAX_CHARS, bare_text, excess, without_drawings
+from fourfold_tools.ops.markup import MAX_CHARS, Outline, bare_text, without_drawings
 
 URL = "https://example.com/docs/page.html"
+
+
+def excess(html: str, url: str) -> str | None:
+    return Outline(html).excess(url)
 
 
 @pytest.mark.parametrize(
     ("html", "reason"),
     [
         pytest.param("<div>" * 100_000, "nest", id="quadratic: the stack of open elements"),
-        pytest.param("<div>" * 600 + "x" + "</div>" * 600, "nest", id="closed again"),
+        pytest.param("<div>" * 9000 + "x" + "</div>" * 9000, "nest", id="closed again"),
+        pytest.param("</div>" * 9000 + "<div>" * 9000, "nest", id="closed before it is opened"),
+        pytest.param("<div></span>" * 9000, "nest", id="another element closed"),
+        pytest.param("<div></div-x>" * 9000, "nest", id="an element whose name begins alike closed"),
+        pytest.param("<blockquote><!--</blockquote>-->x\n" * 4000, "nest", id="closed in a comment"),
+        pytest.param("<blockquote><i x='</blockquote>'></i>" * 4000, "nest", id="closed in an attribute"),
+        pytest.param("<blockquote><script></blockquote></script>" * 4000, "nest", id="closed in a script"),
+        pytest.param("<blockquote><select></blockquote></select>" * 4000, "nest", id="closed in a list of options"),
+        pytest.param(
+            ("<blockquote>" * 50 + "<marquee>" + "</blockquote>" * 50 + "x\n" * 50) * 40,
+            "nest",
+            id="out of reach",
+        ),
+        pytest.param("<blockquote><svg><![CDATA[></blockquote>]]></svg>" * 4000, "nest", id="closed in an escape"),
         pytest.param("<x>" * 100_000 + "<p>y</p>" * 100_000, "nest", id="unknown elements"),
         pytest.param("<i><b>x</i>" * 10_000, "nest", id="misnested formatting"),
         pytest.param("<blockquote>" * 400 + "<pre>" + "y\n" * 20_000, "lists, quotes", id="6 GB of quote signs"),
@@ -56,7 +73,7 @@ def test_an_ordinary_page_is_not_dear(html: str) -> None:
 
 
 def test_drawings_are_taken_out_and_nothing_else() -> None:
-    page = "a<svg><path d='M0'/><g>" + "<path/>" * 900 + "</g></svg>b<SVG>c</SVG >d<svg>never closed"
+    page = "a<svg><path d='M0'/><g>" + "<path/>" * 9000 + "</g></svg>b<SVG>c</SVG >d<svg>never closed"
     assert excess(page, URL)
     assert without_drawings(page) == "abd<svg>never closed"
     assert excess(without_drawings(page), URL) is None
