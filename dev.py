@@ -113,7 +113,7 @@ def _docs(rest: Sequence[str]) -> int:
 
 def _dist(rest: Sequence[str]) -> int:
     """dist/*.whl, dist/*.tar.gz and dist/fourfold.mcpb; the bundle only where the packages of `node` are."""
-    if failed := _run("python", "-m", "build", "--outdir", "dist", "."):
+    if failed := _run("python", "-m", "build", "--installer", "uv", "--outdir", "dist", "."):
         return failed
     pack = NODE / "node_modules" / ".bin" / "mcpb"
     if not pack.exists():

@@ -1,4 +1,4 @@
-"""The reference pages of the site, made from the code itself: the tools' schemas, the settings, the command line."""
+"""The pages of the site that are not written in docs/: the reference, made from the code, and what is measured."""
 
 import argparse
 import re
@@ -12,14 +12,32 @@ from mkdocs.structure.files import File, Files
 from fourfold_server.catalogue import TOOLS
 from fourfold_server.cli import command_line
 
-DEFAULTS = Path(__file__).parents[1] / "config" / "fourfold_config" / "defaults.toml"
+ROOT = Path(__file__).parents[1]
+DEFAULTS = ROOT / "config" / "fourfold_config" / "defaults.toml"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages; nothing is written into the folder of the sources."""
+    files.append(File.generated(config, "decisions/index.md", content=decisions_page()))
     for name, text in (("tools", tools_page()), ("settings", settings_page()), ("command-line", command_line_page())):
         files.append(File.generated(config, f"reference/{name}.md", content=text))
+    for name in ("results.md", "growth.svg"):
+        files.append(File.generated(config, f"bench/{name}", abs_src_path=str(ROOT / "bench" / name)))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """In the repository bench/ lies beside docs/, on the site inside."""
+    return markdown.replace("](../bench/", "](bench/")
+
+
+def decisions_page() -> str:
+    """The decisions by their headings, in their order."""
+    rows = ["# Decisions", "What was chosen, what was refused, and why; a page each."]
+    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        heading = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        rows.append(f"- [{heading}]({page.name})")
+    return "\n\n".join(rows[:2]) + "\n\n" + "\n".join(rows[2:]) + "\n"
 
 
 def tools_page() -> str:

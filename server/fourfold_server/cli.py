@@ -31,7 +31,7 @@ examples:
   fourfold verify r-8kq2 --full        what did running it in parallel gain?
   fourfold doctor                      is everything in place?
   fourfold register --scope project    add fourfold to Claude Code
-  fourfold serve --http 127.0.0.1:8123 serve several clients over Streamable HTTP
+  fourfold serve --http 8123           serve several clients over Streamable HTTP
 """
 _SERVE_EXAMPLES = """\
 examples:

@@ -183,7 +183,7 @@ def register(scope: str, url: str | None, *, only_print: bool) -> int:
     command = ["claude", "mcp", "add", "--scope", scope, "fourfold", "--", *server_command()]
     if url is not None:
         command = http_registration(url, scope)
-    print(shlex.join(command))
+    print(shlex.join(command), flush=True)
     if only_print:
         return 0
     if shutil.which("claude") is None:

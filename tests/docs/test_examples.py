@@ -1,41 +1,25 @@
-"""The documentation's examples, run word for word on a fresh clone of what is checked out."""
+"""The documentation's batches and plans, sent word for word to one server; the tutorial on a clone."""
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from claude_home import Transcript
+from doc_fences import ROOT, Fence, all_fences, fences, masked
+from doc_ground import environment
+from doc_ways import HEADS, SKILL, way
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult
+from mcp_client import SERVE, texts
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]*)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = sorted((DOCS / "howto").glob("*.md"))
-# What an example's title promises, and the exit code that says so.
-CODES = {"batch": 0, "batch, pages": 0, "batch, some step fails": 1, "batch, refused": 2, "plan": 0}
-
-
-def fences(page: Path) -> list[tuple[str, str, str]]:
-    """(language, title, text) of each fenced block."""
-    return [(m[1], m[2] or "", m[3]) for m in FENCE.finditer(page.read_text(encoding="utf-8"))]
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh clone; what is changed and not committed yet is copied over it, so that it is tried too."""
-    target = tmp_path_factory.mktemp("clone") / "fourfold"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(target)], check=True)
-    listed = ["git", "ls-files", "--modified", "--others", "--exclude-standard", "-z"]
-    for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):
-        if name and (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            (target / name).write_bytes((ROOT / name).read_bytes())
-    return target
+EXAMPLES = [fence for fence in all_fences() if way(fence) == "tool"]
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -52,7 +36,7 @@ class _Page(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def pages() -> Iterator[str]:
+def web() -> Iterator[str]:
     """Stands for the web: the examples' host is put on loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = Thread(target=server.serve_forever)
@@ -63,54 +47,96 @@ def pages() -> Iterator[str]:
     server.server_close()
 
 
-def environment(home: Path) -> dict[str, str]:
-    keep = {k: v for k, v in os.environ.items() if k == "PATH" or k.startswith(("SSL_", "PIP_", "LANG", "LC_"))}
-    return {**keep, "HOME": str(home), "FOURFOLD_STATE_DIR": str(home / "state"), "NO_COLOR": "1"}
+@pytest.fixture(scope="module")
+async def client(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> AsyncGenerator[Client, None]:
+    """One server for all examples; nothing of one stays in the other but the clone's files."""
+    env = environment(tmp_path_factory.mktemp("home"), FOURFOLD_FETCH__ALLOW_PRIVATE="true")
+    started = StdioServerParameters(command=sys.executable, args=SERVE, env=env, cwd=clone)
+    async with Client(started, mode="auto", read_timeout_seconds=120) as client:
+        yield client
 
 
-def examples() -> list[pytest.ParameterSet]:
-    found = [
-        pytest.param(title, text, id=f"{page.stem} {n}")
-        for page in PAGES
-        for n, (language, title, text) in enumerate(fences(page))
-        if language == "json"
-    ]
-    assert len(found) >= 15
-    return found
+def head(answer: CallToolResult) -> str:
+    return texts(answer)[0].partition("\n")[0]
 
 
-@pytest.mark.parametrize(("title", "text"), examples())
-def test_an_example_does_what_its_title_says(title: str, text: str, clone: Path, pages: str, tmp_path: Path) -> None:
-    text = text.replace("https://docs.python.org", pages)
-    command = [sys.executable, "-m", "fourfold_server", title.partition(",")[0], "-"]
-    env = {**environment(tmp_path), "FOURFOLD_FETCH__ALLOW_PRIVATE": "true"}
+@pytest.mark.anyio
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda fence: fence.place)
+async def test_an_example_does_what_its_title_says(example: Fence, client: Client, web: str) -> None:
+    tool = example.title.partition(",")[0]
+    given = json.loads(example.text.replace("https://docs.python.org", web))
+    answer = await client.call_tool(tool, given)
+    assert bool(answer.is_error) == (example.title == "batch, refused")
+    lines = texts(answer)[0].split("\n")
+    promised = HEADS[example.title]
+    assert any(re.fullmatch(promised, line) for line in (lines if tool == "plan" else lines[:1])), lines[:3]
+    if tool == "plan":
+        assert answer.structured_content is not None
+        assert len(given["tasks"]) == len(answer.structured_content["schedule"]) >= 3
+
+
+@pytest.mark.anyio
+async def test_the_numbers_that_one_took_oneself_are_judged(client: Client) -> None:
+    [shown] = [fence for fence in fences(DOCS / "howto" / "measure.md") if fence.language == "text"]
+    tool, _, arguments = shown.text.partition(" ")
+    answer = await client.call_tool(tool, json.loads(arguments))
+    assert "Sequential: 45s vs Parallel: 12s | Efficiency: 271%" in texts(answer)[0]
+
+
+@pytest.mark.anyio
+async def test_the_head_of_an_answer_says_how_full_the_conversation_is(clone: Path, tmp_path: Path) -> None:
+    """With the transcript that the client writes: the line that the page shows, but for times and tokens."""
+    [shown] = [fence for fence in fences(DOCS / "howto" / "context.md") if fence.language == "text"]
+    session = "0b1c2d3e-0000-4000-8000-000000000041"
+    folder = tmp_path / ".claude" / "projects" / re.sub(r"[^A-Za-z0-9]", "-", str(clone))
+    Transcript(folder / f"{session}.jsonl", session).prompt().request().reply(410_000, "toolu_a")
+    env = environment(tmp_path, CLAUDE_CODE_SESSION_ID=session, CLAUDE_PROJECT_DIR=str(clone))
+    started = StdioServerParameters(command=sys.executable, args=SERVE, env=env, cwd=clone)
+    async with Client(started, mode="auto", read_timeout_seconds=60) as asked:
+        steps = [{"op": "glob", "pattern": f"{name}/*.md"} for name in ("docs", "bench", "tools", "config", "server")]
+        answer = await asked.call_tool(
+            "batch", {"steps": steps, "max_tokens": 8000}, meta={"claudecode/toolUseId": "toolu_a"}
+        )
+    assert masked(head(answer)) == masked(shown.text)
+
+
+def test_the_skills_batch_runs_in_a_small_project(tmp_path: Path) -> None:
+    [example] = fences(ROOT / SKILL)
+    (tmp_path / "app.py").write_text("def main() -> int:\n    return 0\n", encoding="utf-8")
+    (tmp_path / "test_app.py").write_text("def test_it() -> None:\n    pass\n", encoding="utf-8")
+    env = environment(tmp_path)
+    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     done = subprocess.run(
-        command, input=text, cwd=clone, env=env, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "fourfold_server", "batch", "-"],
+        input=example.text,
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    assert done.returncode == CODES[title], done.stdout + done.stderr
-    if title == "batch, refused":
-        assert "cycle" in done.stderr
-    elif title == "plan":
-        tasks = json.loads(text)["tasks"]
-        assert "🚀 [L" in done.stdout
-        assert len(tasks) >= 3
-    elif '"dry_run": true' in text:
-        assert done.stdout.startswith("dry run")
-    else:
-        assert done.stdout.startswith("run r-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 steps: 4 ok" in done.stdout
+    assert "── heads.1 · read app.py · ok" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_tutorial_works_word_for_word(clone: Path, tmp_path: Path) -> None:
     """Its commands in one shell, with the clone for the address; each shown output against what really came."""
-    blocks = [(language, text) for language, _, text in fences(DOCS / "tutorial.md")]
+    blocks = fences(DOCS / "tutorial.md")
     commands = [
-        text.replace("https://github.com/fourfold/fourfold", str(clone)) for kind, text in blocks if kind == "sh"
+        block.text.replace("https://github.com/fourfold/fourfold", str(clone))
+        for block in blocks
+        if block.language == "sh"
     ]
     script = "\n".join(["set -e", "exec 2>&1", *(f"{text}echo '=== end {n}'" for n, text in enumerate(commands))])
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=environment(tmp_path, PIP_NO_COMPILE="1"),
         capture_output=True,
         text=True,
         timeout=600,
@@ -119,14 +145,12 @@ def test_the_tutorial_works_word_for_word(clone: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     outputs = re.split(r"=== end \d+\n", done.stdout)
     shown = -1
-    checked = 0
-    for kind, text in blocks:
-        if kind == "sh":
+    for block in blocks:
+        if block.language == "sh":
             shown += 1
-        elif kind == "text":
-            assert_shown(text, outputs[shown])
-            checked += 1
-    assert checked >= 6
+        else:
+            assert_shown(block.text, outputs[shown])
+    assert {block.language for block in blocks} == {"sh", "text"}
 
 
 def assert_shown(expected: str, output: str) -> None:
@@ -135,22 +159,3 @@ def assert_shown(expected: str, output: str) -> None:
     for row in expected.splitlines():
         pattern = re.compile(".*".join(map(re.escape, row.split("…"))))
         assert any(pattern.fullmatch(line) for line in lines), f"{row!r} is not in, or not in its place:\n{output}"
-
-
-def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    page = (tmp_path / "site" / "reference" / "tools" / "index.html").read_text(encoding="utf-8")
-    assert "max_parallel" in page
-    for built in (tmp_path / "site").rglob("*.html"):
-        assert not re.search(
-            r'(?:src|href)="https?://[^"]+\.(?:js|css|woff2?)"', built.read_text(encoding="utf-8")
-        ), built

@@ -48,7 +48,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("dist")
-    run([sys.executable, "-m", "build", "--wheel", "--outdir", out, "."], source)
+    run([sys.executable, "-m", "build", "--installer", "uv", "--wheel", "--outdir", out, "."], source)
     [made] = out.glob("*.whl")
     return made
 
