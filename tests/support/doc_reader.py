@@ -76,7 +76,7 @@ class Reader:
         told("git commit --quiet --allow-empty --message changed && pip install '.[fleet]'")
         printed, planned = told("fourfold batch -", batch, code=1), told("fourfold plan tasks.json")
         [run], [plan] = set(re.findall(r"\br-\w{4}\b", printed)), set(re.findall(r"\bp-\w{4}\b", planned))
-        return cls(clone, env, run, plan, printed)
+        return cls(clone, env, run, plan, printed, {"pip install '.[fleet]'"})
 
     def has(self, command: str, instead: Mapping[str, str]) -> str:
         """The command with the reader's own run, plan and addresses."""
