@@ -6,11 +6,13 @@ python bench/fleet.py kill worker|deployer|postgres [N]     N random moments (20
 python bench/fleet.py cut                           two hosts in network namespaces, link cut for 60 s (needs root)
 """
 
+import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from fleet_lab import Lab, forty, workers  # noqa: E402  (the tests' own support)
 from postgres import Postgres, postgres  # noqa: E402
+from processes import lives  # noqa: E402
 
 _WORKERS = 3
 _CUT_S = 60.0
@@ -179,6 +182,7 @@ def cut() -> None:
         tasks += [lab.task(f"o{i}", 25.0) for i in range(2)]
         flags = ["--only-deploy", "--once", "o0", "--once", "o1"]
         process = lab.start("deploy", str(lab.plan(tasks, max_agents=4)), "--yes", "--json", *flags, **near)
+        beside = stack.enter_context(_overlaps(lab))
         while len(lab.noted("begin")) < 4:
             time.sleep(0.05)
         time.sleep(1.0)
@@ -192,16 +196,41 @@ def cut() -> None:
             print(err[-600:])
             ended = lab.deploy(_name_of(err), "--only-deploy", timeout_s=300, **near)
             print(f"gone on: {ended.code}, {ended.data.get('fleet')}")
-        _tell_cut(lab, out)
+        _tell_cut(lab, out, beside)
 
 
-def _tell_cut(lab: Lab, out: str) -> None:
+@contextmanager
+def _overlaps(lab: Lab) -> Iterator[set[str]]:
+    """The tasks of which two agents were seen alive at one moment, looked at every 50 ms."""
+    found: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            begun = [row for row in lab.log() if row[0] == "begin"]
+            for task in {row[1] for row in begun}:
+                if sum(lives(int(row[3])) for row in begun if row[1] == task) > 1:
+                    found.add(task)
+
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        watching.join()
+
+
+def _tell_cut(lab: Lab, out: str, beside: set[str]) -> None:
     begun, ended = lab.noted("begin"), lab.noted("end")
     both = {mark for mark in ended if ended.count(mark) > 1}
     again = {mark for mark in begun if begun.count(mark) > 1}
     once = {mark: begun.count(mark) for mark in begun if mark[0].startswith("o")}
-    print(f"{len(set(ended))} of 14 ended; begun again after their agents were ended: {sorted(again)}")
+    print(f"{len(set(ended))} of 14 ended; begun again: {sorted(again)}")
     print(f"ended twice: {sorted(both)}; tasks that may not be repeated, begun so often: {once}")
+    print(f"two agents of one task at one moment: {sorted(beside) or 'never'}")
+    for run in json.loads(out)["fleet"]["begun_again"] if out.strip() else []:
+        print(f"  run in vain: {run['task']} attempt {run['attempt']}: {run['why']} after {run['seconds']:.1f} s")
 
 
 _NETWORK = (

@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,19 +18,21 @@ from fourfold_tools.context.usage import Usage
 from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import ENDED
 from fourfold_tools.errors import FourfoldError, InvalidRequest
-from fourfold_tools.fleet.course import Course, Told
-from fourfold_tools.fleet.deployer import Deployed, Deployer
+from fourfold_tools.fleet.course import Course, Deployed, Told
+from fourfold_tools.fleet.deployer import Deployer
 from fourfold_tools.fleet.forecast import forecast
 from fourfold_tools.fleet.limits import Limits
 from fourfold_tools.fleet.live import LiveCourse
 from fourfold_tools.fleet.site import home_of, site
 from fourfold_tools.model.faults import faults_of
+from fourfold_tools.model.output import Json
 from fourfold_tools.model.plan_request import PlanRequest
 from fourfold_tools.plan import begin, planned
 from fourfold_tools.runtime import Runtime, raise_descriptor_limit
 from fourfold_tools.steering.description import course as course_data
 from fourfold_tools.steering.description import task_rows
 from fourfold_tools.steering.steps import thaw
+from fourfold_tools.store.agent_runs import AgentRun
 from fourfold_tools.store.plans import Plans
 
 if TYPE_CHECKING:
@@ -167,6 +169,7 @@ def _print_end(runtime: Runtime, name: str, deployed: Deployed, *, as_json: bool
         "unknown": list(deployed.unknown),
         "elsewhere": list(deployed.elsewhere),
         "stopped": deployed.why,
+        "begun_again": [_again(run) for run in _in_vain(deployed.runs)],
     }
     if as_json:
         print(json.dumps(data, ensure_ascii=False, indent=1))
@@ -183,10 +186,22 @@ def _print_end(runtime: Runtime, name: str, deployed: Deployed, *, as_json: bool
     if deployed.unknown:
         names = ", ".join(deployed.unknown)
         print(f"unknown: {names}: started, and nobody knows how they ended; --retry-unknown begins them again")
+    for run in _in_vain(deployed.runs):
+        print(f"begun again: {run.task}, attempt {run.attempt}: {run.state} after {seconds(run.ended - run.started)}")
     if deployed.elsewhere:
         print(f"in flight outside the fleet: {', '.join(deployed.elsewhere)}")
     if deployed.why:
         print(f"stopped: {deployed.why} (to go on: fourfold deploy {name})")
+
+
+def _in_vain(runs: Sequence[AgentRun]) -> list[AgentRun]:
+    """Runs of agents that ended without an outcome, so that their attempts were begun again."""
+    return [run for run in runs if run.state not in {"ok", "failed"}]
+
+
+def _again(run: AgentRun) -> dict[str, Json]:
+    known = {"task": run.task, "attempt": run.attempt, "run": run.run, "worker": run.worker, "why": run.state}
+    return {**known, "seconds": round(run.ended - run.started, 3), "usd": round(run.cost_usd, 6)}
 
 
 @contextmanager

@@ -25,7 +25,13 @@ def test_a_plan_file_is_carried_out_with_needs_kept_and_failures_repeated(lab: L
     assert ended.code == 0, ended.err
     assert ended.data["complete"]
     assert ended.data["counts"]["ok"] == 3
-    assert ended.data["fleet"] == {"spent_usd": 0.5, "unknown": [], "elsewhere": [], "stopped": ""}
+    assert ended.data["fleet"] == {
+        "spent_usd": 0.5,
+        "unknown": [],
+        "elsewhere": [],
+        "stopped": "",
+        "begun_again": [],
+    }
     assert sorted(lab.noted("begin")) == [("a", "1"), ("b", "1"), ("b", "2"), ("c", "1")]
     order = [(row[0], row[1], row[2]) for row in lab.log()]
     assert order.index(("end", "b", "2")) < order.index(("begin", "c", "1"))
@@ -76,6 +82,10 @@ def test_kill_9_takes_the_agents_along_and_only_what_may_be_repeated_begins_agai
     assert sorted(lab.noted("begin")) == [("again", "1"), ("again", "1"), ("mail", "1")]
     ended = lab.deploy(name, "--retry-unknown")
     assert ended.code == 0, ended.err
+    assert [(run["task"], run["run"], run["why"]) for run in ended.data["fleet"]["begun_again"]] == [
+        ("again", 1, "lost"),
+        ("mail", 1, "unknown"),
+    ]
     assert lab.noted("end").count(("mail", "1")) == 1
 
 

@@ -6,8 +6,7 @@ import pytest
 from fleet_lab import Lab
 from processes import wait_gone
 
-from fourfold_tools.fleet.course import Course
-from fourfold_tools.fleet.deployer import Deployed
+from fourfold_tools.fleet.course import Course, Deployed
 
 pytestmark = pytest.mark.anyio
 

@@ -1,16 +1,20 @@
 """A fleet of several processes on PostgreSQL."""
 
+import json
 import random
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from cut_link import link_to
 from fleet_lab import Ended, Lab, forty, workers
 from postgres import Postgres, postgres
-from processes import wait_for
+from processes import lives, wait_for
 
 from fourfold_tools.fleet.journal import Journal
 from fourfold_tools.fleet.store import Store, url_of
@@ -81,6 +85,30 @@ def test_work_done_on_another_machine_comes_back_as_merged_commits(lab: Lab, ser
     assert (lab.work / "sum.md").read_text(encoding="utf-8") == "the api"
     assert len(lab.git("log", "--merges", "--format=%s").splitlines()) == 2
     assert lab.git("for-each-ref", "refs/fourfold", "refs/heads/fourfold") == ""
+
+
+def test_a_worker_that_is_cut_off_ends_its_agents_before_another_begins_them(lab: Lab, server: Postgres) -> None:
+    quick = {"BEAT_S": "0.2", "LOOK_S": "0.1", "FENCE_S": "1.0", "GRACE_S": "0.3", "DEAD_S": "2.5", "PER_WORKER": "1"}
+    env = {f"FOURFOLD_FLEET__{name}": value for name, value in quick.items()}
+    near = {**env, "FOURFOLD_FLEET__DATABASE": server.url}
+    with link_to(server.port) as link, ExitStack() as fleet:
+        cut = {**env, "FOURFOLD_FLEET__DATABASE": server.url.replace(str(server.port), str(link.port))}
+        fleet.enter_context(workers(lab, 1, far=True, **cut))
+        plan = lab.plan([lab.task("t", 600.0, again_s=0.0)])
+        process = lab.start("deploy", str(plan), "--yes", "--json", "--only-deploy", **near)
+        wait_for(lambda: len(lab.noted("begin")) == 1, "the agent of the worker that is cut off", 60)
+        fleet.enter_context(workers(lab, 1, far=True, **near))
+        link.cut()
+        agent = int(lab.log()[0][3])
+        wait_for(lambda: not lives(agent), "the end of that agent", 60)
+        gone = time.time()
+        out, err = process.communicate(timeout=60)
+        link.mend()
+    assert process.returncode == 0, err
+    first, second, ended = lab.log()
+    assert (first[0], second[0], ended[0]) == ("begin", "begin", "end")
+    assert gone < float(second[5])
+    assert [(run["run"], run["why"]) for run in json.loads(out)["fleet"]["begun_again"]] == [(1, "lost")]
 
 
 @pytest.mark.parametrize("victim", ["worker", "deployer", "postgres"])

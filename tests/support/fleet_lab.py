@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from fourfold_tools.context.usage import Usage
-from fourfold_tools.fleet.deployer import Deployed, Deployer
+from fourfold_tools.fleet.course import Deployed
+from fourfold_tools.fleet.deployer import Deployer
 from fourfold_tools.fleet.limits import Limits
 from fourfold_tools.fleet.site import home_of, site
 from fourfold_tools.model.plan_request import PlanRequest
@@ -37,8 +38,14 @@ def note(what):
     log = os.open(os.path.join(os.path.dirname(__file__), "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.write(log, f"{what} {mark} {time.time():.3f}\\n".encode())
     os.close(log)
+again = False
+try:
+    with open(os.path.join(os.path.dirname(__file__), "log")) as log:
+        again = any(line.startswith(f"begin {' '.join(mark.split()[:2])} ") for line in log)
+except FileNotFoundError:
+    pass
 note("begin")
-time.sleep(course["seconds"])
+time.sleep(course.get("again_s", 0.0) if again and "again_s" in course else course["seconds"])
 for path, text in course.get("files", {}).items():
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w") as file:

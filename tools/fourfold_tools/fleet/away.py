@@ -72,7 +72,7 @@ class AwayCheckout:
 
     async def _keep(self, task: AgentTask, commit: str) -> None:
         assert task.checkout is not None
-        await self._copies.send(self._home, result_of(task.key), task.plan, task.checkout, commit)
+        await self._copies.send(self._home, result_of(task.key, commit), task.plan, task.checkout, commit)
 
 
 def _made(folder: str) -> bool:
@@ -89,6 +89,6 @@ def start_of(plan: str, commit: str) -> str:
     return f"{plan}:{commit}"
 
 
-def result_of(key: str) -> str:
-    """The bundle with what an attempt has made."""
-    return f"{key}:made"
+def result_of(key: str, commit: str) -> str:
+    """The bundle with what an attempt has made; a worker that was given up and comes back replaces nobody's."""
+    return f"{key}:{commit}"

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 
 from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import Progress, TaskState
-from fourfold_tools.fleet.journal import Attempt, Pause
+from fourfold_tools.fleet.again import Pause
+from fourfold_tools.fleet.journal import Attempt
 from fourfold_tools.fleet.limits import Room, Spending
+from fourfold_tools.steering.steps import Stepped
+from fourfold_tools.store.agent_runs import AgentRun
 
 _STATES: tuple[TaskState, ...] = ("ok", "running", "waiting", "failed", "skipped")
 
@@ -31,6 +34,22 @@ class Course:
         """`12 ok, 3 running, 25 waiting`."""
         counts = {state: len(self.progress.of(state)) for state in _STATES}
         return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """How a deployment ended. why: what stopped it before its end; empty where it is complete. runs: its agents'."""
+
+    stepped: Stepped
+    spending: Spending
+    unknown: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    why: str
+    runs: tuple[AgentRun, ...]
+
+    @property
+    def all_ok(self) -> bool:
+        return all(task.state == "ok" for task in self.stepped.progress.tasks)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import anyio
@@ -13,11 +13,13 @@ from fourfold_tools.deployment.deployment import Deployment
 from fourfold_tools.deployment.progress import Progress
 from fourfold_tools.deployment.prompts import prompt
 from fourfold_tools.deployment.tasks import Task
+from fourfold_tools.fleet.again import Pause
 from fourfold_tools.fleet.contract import AgentTask
-from fourfold_tools.fleet.course import Course
+from fourfold_tools.fleet.course import Course, Deployed
+from fourfold_tools.fleet.history import runs_of
 from fourfold_tools.fleet.home import Home
-from fourfold_tools.fleet.journal import Attempt, Journal, Moment, Pause
-from fourfold_tools.fleet.limits import Limits, Room, Spending, room
+from fourfold_tools.fleet.journal import Attempt, Journal, Moment
+from fourfold_tools.fleet.limits import Limits, Room, Spending, priorities, room
 from fourfold_tools.fleet.presence import this_host, this_worker
 from fourfold_tools.fleet.store import Store
 from fourfold_tools.fleet.takeover import Takeover
@@ -25,26 +27,13 @@ from fourfold_tools.fleet.travel import branch_of
 from fourfold_tools.model.plan_request import FinishedTask
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.steps import Stepped, situation_of, take_step, thaw
+from fourfold_tools.store.agent_runs import AgentRun, AgentRuns
 from fourfold_tools.store.plans import Plans
 
 T = TypeVar("T")
 _AGAIN_S = 1.0  # until a step that could start nothing is tried again
+_RECORD_S = 5.0  # between two times that the agents' runs are kept for a report while the deployment goes on
 _NOBODY = Usage()  # no conversation pays for the reports of a fleet
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """How a deployment ended. why: what stopped it before its end; empty where it is complete."""
-
-    stepped: Stepped
-    spending: Spending
-    unknown: tuple[str, ...]
-    elsewhere: tuple[str, ...]
-    why: str
-
-    @property
-    def all_ok(self) -> bool:
-        return all(task.state == "ok" for task in self.stepped.progress.tasks)
 
 
 class Deployer:
@@ -65,8 +54,8 @@ class Deployer:
         """once: tasks that are never begun twice. retry_unknown: begin again what nobody knows the end of."""
         self._runtime = runtime
         self._settings = runtime.settings.fleet
+        self._store = store
         self._journal = Journal(store)
-        self._bell = store.bell
         self._takeover = Takeover(store, self._settings)
         self._plan = plan
         self._home = home
@@ -76,6 +65,7 @@ class Deployer:
         self._on_change = on_change
         self._began = time.monotonic()
         self._stepped_at = float("-inf")
+        self._recorded_at = time.monotonic()
         self._step: Stepped | None = None
         self._elsewhere: tuple[str, ...] = ()
         self._stop = ""
@@ -87,7 +77,7 @@ class Deployer:
     def stop(self, why: str) -> None:
         """End what runs and start nothing more; `run` returns when all has ended."""
         self._stop = self._stop or why
-        self._bell.ring()
+        self._store.bell.ring()
 
     async def run(self) -> Deployed:
         """Carry the plan out, until it is complete or nothing more of it can start.
@@ -107,11 +97,13 @@ class Deployer:
             self._tell(attempts, spending, space, pause)
             if self._step.progress.complete:
                 await self._home.tidy()
-                return self._deployed(attempts, spending, "")
+                return await self._deployed(attempts, spending, "")
             why = self._stop or self._late() or ("" if moved else self._stuck(attempts, space, pause))
             if why:
                 return await self._wind_up(why)
             await self._takeover.look(attempts)
+            if time.monotonic() - self._recorded_at >= _RECORD_S:
+                await self._record()
             await self._wait()
 
     # Beginning.
@@ -122,7 +114,7 @@ class Deployer:
         plan, progress = thaw(stored)
         self._index = {name: v for v, name in enumerate(plan.graph.ids)}
         self._tasks = {task.id: task for task in plan.tasks}
-        self._ranks = _priorities(plan)
+        self._ranks = priorities(plan)
         known = await self._db(self._journal.known, self._plan)
         running = {_key(self._plan, plan, progress, v): v for v in progress.of("running")}
         lost = [key for key in running if key not in known]
@@ -130,7 +122,7 @@ class Deployer:
         await self._prepare(plan, progress)
         for attempt in (await self._db(self._journal.moment, self._plan)).attempts:
             if attempt.state == "cancelled" or (attempt.state == "unknown" and self._retry_unknown):
-                await self._db(self._journal.release, attempt.key, attempt.epoch, attempt.state)
+                await self._db(self._journal.release, attempt.key, attempt.epoch, attempt.state, attempt.state)
         again = [running[key] for key in lost if key not in elsewhere or self._retry_unknown]
         await self._add(plan, progress, again, self._limits.task_usd)
         self._elsewhere = () if self._retry_unknown else tuple(key for key in elsewhere if key in running)
@@ -253,17 +245,25 @@ class Deployer:
             open_ = [a for a in attempts if a.state in {"queued", "started"}]
             self._tell(attempts, spending, Room(0, 0.0, why), None)
             if not open_ or time.monotonic() >= until:
-                return self._deployed(attempts, spending, why)
+                return await self._deployed(attempts, spending, why)
             await self._takeover.look(attempts)
             await self._wait()
 
     async def _wait(self) -> None:
         """Until something has ended, or it is time to look at the clock and the workers."""
-        await self._bell.wait(self._settings.look_s if self._bell.heard else self._settings.poll_s)
+        await self._store.bell.wait(self._settings.look_s if self._store.bell.heard else self._settings.poll_s)
 
-    def _deployed(self, attempts: Sequence[Attempt], spending: Spending, why: str) -> Deployed:
+    async def _deployed(self, attempts: Sequence[Attempt], spending: Spending, why: str) -> Deployed:
         assert self._step is not None
-        return Deployed(self._step, spending, _unknown(attempts), self._elsewhere, why)
+        runs = await self._record()
+        return Deployed(self._step, spending, _unknown(attempts), self._elsewhere, why, tuple(runs))
+
+    async def _record(self) -> list[AgentRun]:
+        """Keep what is known of the agents' runs beside the plan, where a report finds it."""
+        runs = await self._db(runs_of, self._store, self._plan)
+        await AgentRuns(self._runtime.database).put(self._plan, runs)
+        self._recorded_at = time.monotonic()
+        return runs
 
     def _tell(self, attempts: Sequence[Attempt], spending: Spending, space: Room, pause: Pause | None) -> None:
         assert self._step is not None
@@ -298,11 +298,3 @@ def _spending(moment: Moment) -> Spending:
 
 def _unknown(attempts: Sequence[Attempt]) -> tuple[str, ...]:
     return tuple(a.task for a in attempts if a.state == "unknown")
-
-
-def _priorities(plan: Deployment) -> list[int]:
-    """1 for the task with the longest way to the end of the plan, and so on."""
-    ranks = plan.graph.upward_ranks(plan.minutes)
-    order = sorted(range(len(ranks)), key=lambda v: (-ranks[v], v))
-    places = dict(zip(order, range(1, len(order) + 1), strict=True))
-    return [places[v] for v in range(len(ranks))]

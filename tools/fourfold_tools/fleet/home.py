@@ -109,7 +109,8 @@ class Home:
         branch = branch_of(task.id)
         try:
             if self._bundles is not None and not await home.has(commit):
-                data = await anyio.to_thread.run_sync(self._bundles.get, result_of(key), limiter=self._threads)
+                name = result_of(key, commit)
+                data = await anyio.to_thread.run_sync(self._bundles.get, name, limiter=self._threads)
                 await home.unbundle(data or b"", f"refs/heads/{branch}:refs/heads/{branch}")
             if task.worktree:
                 return outcome

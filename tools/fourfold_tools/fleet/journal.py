@@ -4,18 +4,26 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from fourfold_tools.errors import Denied
+from fourfold_tools.fleet.again import (
+    EVERYONE,
+    AttemptState,
+    Back,
+    Pause,
+    Why,
+    finish_late,
+    pause_of,
+    requeue,
+)
 from fourfold_tools.fleet.bell import notify
 from fourfold_tools.fleet.contract import AgentTask, Outcome
 from fourfold_tools.fleet.queue import enqueue
 from fourfold_tools.fleet.store import Store
 
-AttemptState = Literal["queued", "started", "done", "cancelled", "unknown"]
-_EVERYONE = "everyone"
 _SAME_S = 0.001  # two clocks' readings of one moment, through two databases
 
 
@@ -43,12 +51,6 @@ class Watched:
     epoch: int
     worker: str
     cancel: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    until: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Journal:
         def read(db: sa.Connection) -> Moment:
             attempts = [_attempt(tuple(row)) for row in db.execute(mine, {"plan": plan})]
             spent_usd = float(db.execute(spent, {"plan": plan}).scalar_one())
-            return Moment(tuple(attempts), spent_usd, _pause(db, time.time()))
+            return Moment(tuple(attempts), spent_usd, pause_of(db, time.time()))
 
         return self._store.run(read)
 
@@ -167,9 +169,9 @@ class Journal:
 
         def write(db: sa.Connection) -> AgentTask | None:
             now = time.time()
-            pause = _pause(db, now)
+            pause = pause_of(db, now)
             if pause is not None:
-                self._requeue(db, key, epoch, "queued", 0.0)
+                requeue(self._store.engine, db, Back(key, epoch, "queued", None, 0.0))
                 return None
             values = {"key": key, "epoch": epoch, "worker": worker, "now": now}
             sql = (
@@ -188,7 +190,7 @@ class Journal:
 
     def finish(self, key: str, epoch: int, worker: str, outcome: Outcome) -> bool:
         """Write an outcome down, once; False where the attempt is somebody else's by now. A worker that was given
-        up may still report what nobody repeated."""
+        up may still report what nobody repeated, or nobody has begun again yet."""
 
         def write(db: sa.Connection) -> bool:
             values = {
@@ -204,7 +206,7 @@ class Journal:
                 "WHERE key=:key AND epoch=:epoch AND worker=:worker AND state IN ('started','unknown')"
             )
             notify(db)
-            return bool(db.execute(_text(sql), values).rowcount)
+            return bool(db.execute(_text(sql), values).rowcount) or finish_late(db, values)
 
         return self._store.run(write)
 
@@ -212,7 +214,7 @@ class Journal:
         """Somebody met a rate limit: everyone pauses."""
 
         def write(db: sa.Connection) -> None:
-            values = {"name": _EVERYONE, "until": outcome.until or 0.0, "reason": outcome.summary[:300]}
+            values = {"name": EVERYONE, "until": outcome.until or 0.0, "reason": outcome.summary[:300]}
             sql = (
                 "INSERT INTO fourfold_pauses VALUES(:name, :until, :reason) ON CONFLICT (name) DO UPDATE "
                 "SET until=excluded.until, reason=excluded.reason WHERE excluded.until > fourfold_pauses.until"
@@ -221,12 +223,14 @@ class Journal:
 
         self._store.run(write)
 
-    def release(self, key: str, epoch: int, was: AttemptState = "started", cost_usd: float | None = None) -> bool:
+    def release(
+        self, key: str, epoch: int, why: Why | None, was: AttemptState = "started", cost_usd: float | None = None
+    ) -> bool:
         """Put an attempt back into the queue; False where it is not in that state any more.
 
-        cost_usd: what its agent has spent; None where nobody knows, then all that it was given counts as spent.
+        why, cost_usd: as in Back.
         """
-        return self._store.run(lambda db: self._requeue(db, key, epoch, was, cost_usd))
+        return self._store.run(lambda db: requeue(self._store.engine, db, Back(key, epoch, was, why, cost_usd)))
 
     def end(self, key: str, epoch: int, state: AttemptState) -> None:
         """A started attempt ends without an outcome: it was cancelled, or nobody knows."""
@@ -257,26 +261,6 @@ class Journal:
         rows = self._store.run(lambda db: db.execute(sql, {"keys": list(keys)}).all(), 0.0)
         return [Watched(str(row[0]), int(row[1]), str(row[2]), bool(row[3])) for row in rows]
 
-    def _requeue(self, db: sa.Connection, key: str, epoch: int, was: AttemptState, cost_usd: float | None) -> bool:
-        values = {"key": key, "epoch": epoch, "was": was}
-        found = "SELECT body, priority, started FROM fourfold_tasks WHERE key=:key AND epoch=:epoch AND state=:was"
-        row = db.execute(_text(found), values).one_or_none()
-        if row is None:
-            return False
-        begun = row[2] is not None
-        unknown_usd = AgentTask.model_validate_json(row[0]).cap_usd if begun else 0.0
-        sql = (
-            "UPDATE fourfold_tasks SET state='queued', worker='', started=NULL, cancel=0, epoch=epoch+1, "
-            "cost_usd=cost_usd+:cost WHERE key=:key AND epoch=:epoch AND state=:was"
-        )
-        cost = unknown_usd if cost_usd is None else cost_usd
-        if not db.execute(_text(sql), {**values, "cost": cost}).rowcount:
-            return False
-        now = time.time()
-        pause = _pause(db, now)
-        enqueue(self._store.engine, db, key, epoch + 1, int(row[1]), pause.until - now if pause else 0.0)
-        return True
-
 
 _COLUMNS = "key,task,attempt,epoch,state,worker,body,outcome,cost_usd,started"
 
@@ -299,9 +283,3 @@ def _attempt(row: Sequence[Any]) -> Attempt:
         spent_usd=float(cost),
         started=None if started is None else float(started),
     )
-
-
-def _pause(db: sa.Connection, now: float) -> Pause | None:
-    sql = _text("SELECT until, reason FROM fourfold_pauses WHERE name=:name AND until>:now")
-    row = db.execute(sql, {"name": _EVERYONE, "now": now}).one_or_none()
-    return None if row is None else Pause(float(row[0]), str(row[1]))

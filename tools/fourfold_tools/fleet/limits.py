@@ -1,6 +1,8 @@
-"""Limits: how many agents a deployment may start now, and why no more. Pure."""
+"""Limits: how many agents a deployment may start now, why no more, and which come first. Pure."""
 
 from dataclasses import dataclass
+
+from fourfold_tools.deployment.deployment import Deployment
 
 # Less than this, in dollars, is not worth starting an agent for.
 _LEAST_USD = 0.01
@@ -42,3 +44,11 @@ def room(limits: Limits, spending: Spending, in_flight: int) -> Room:
     free = max(0, limits.max_agents - in_flight)
     payable = max(1, int((left + 1e-9) / limits.task_usd)) if limits.task_usd > 0 else free
     return Room(min(free, payable), min(limits.task_usd, left))
+
+
+def priorities(plan: Deployment) -> list[int]:
+    """1 for the task with the longest way to the end of the plan, and so on."""
+    ranks = plan.graph.upward_ranks(plan.minutes)
+    order = sorted(range(len(ranks)), key=lambda v: (-ranks[v], v))
+    places = dict(zip(order, range(1, len(order) + 1), strict=True))
+    return [places[v] for v in range(len(ranks))]

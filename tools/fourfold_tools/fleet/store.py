@@ -19,7 +19,8 @@ _log = logging.getLogger("fourfold.fleet")
 
 # `key` is PLAN/TASK/ATTEMPT; `epoch` grows whenever the attempt goes back to the queue, so that whoever held it
 # before can no longer report. state: queued, started (the intent: written before the agent runs), done, cancelled,
-# unknown (started, and nobody knows how it ended). taken: the deployer has taken the outcome in.
+# unknown (started, and nobody knows how it ended). taken: the deployer has taken the outcome in. fourfold_lost has
+# the runs of agents that were begun again: `why` is lost (its worker went), left, paused, cancelled or unknown.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS fourfold_tasks(
     key TEXT PRIMARY KEY, plan TEXT NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL, epoch INTEGER NOT NULL,
@@ -29,6 +30,11 @@ CREATE TABLE IF NOT EXISTS fourfold_tasks(
     ended DOUBLE PRECISION);
 CREATE INDEX IF NOT EXISTS fourfold_tasks_plan ON fourfold_tasks(plan, taken);
 CREATE INDEX IF NOT EXISTS fourfold_tasks_worker ON fourfold_tasks(worker, state);
+CREATE TABLE IF NOT EXISTS fourfold_lost(
+    key TEXT NOT NULL, epoch INTEGER NOT NULL, plan TEXT NOT NULL, worker TEXT NOT NULL,
+    queued DOUBLE PRECISION NOT NULL, started DOUBLE PRECISION NOT NULL, ended DOUBLE PRECISION NOT NULL,
+    why TEXT NOT NULL, cost_usd DOUBLE PRECISION NOT NULL, PRIMARY KEY(key, epoch));
+CREATE INDEX IF NOT EXISTS fourfold_lost_plan ON fourfold_lost(plan);
 CREATE TABLE IF NOT EXISTS fourfold_plans(
     plan TEXT PRIMARY KEY, deployer TEXT NOT NULL, created DOUBLE PRECISION NOT NULL, elsewhere TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS fourfold_workers(

@@ -16,7 +16,7 @@ from fourfold_tools.fleet.queue import holder_of
 from fourfold_tools.fleet.store import Store
 
 T = TypeVar("T")
-LOOK_S = 1.0  # between two looks at who is alive
+_LOOKS = 20  # at who is alive, in the time after which a worker counts as dead; the watcher needs more than four
 _MOST_ASKED = 20  # queued attempts that DBOS is asked about in one look
 
 
@@ -36,10 +36,10 @@ class Takeover:
     async def look(self, attempts: Sequence[Attempt]) -> None:
         """Put back into the queue what a dead worker was at, or note that nobody knows how it ended.
 
-        Does nothing within a second of the last look.
+        Does nothing within a twentieth of `dead_s` after the last look.
         """
         now = time.monotonic()
-        if now - self._looked_at < LOOK_S:
+        if now - self._looked_at < self._settings.dead_s / _LOOKS:
             return
         self._looked_at = now
         try:
@@ -53,7 +53,7 @@ class Takeover:
         for attempt in [a for a in attempts if a.state == "queued"][:_MOST_ASKED]:
             status, executor = await self._db(holder_of, self._store.engine, attempt.key, attempt.epoch)
             if status not in {"ENQUEUED", "DELAYED"} and (status != "PENDING" or executor not in alive):
-                await self._db(self._journal.release, attempt.key, attempt.epoch, "queued")
+                await self._db(self._journal.release, attempt.key, attempt.epoch, None, "queued")
 
     def may_come_back(self, attempts: Sequence[Attempt]) -> bool:
         """Whether a worker that is only cut off may still tell of an attempt that nobody else may begin."""
@@ -69,7 +69,7 @@ class Takeover:
             said = f"{attempt.epoch} workers died at it"
             await self._db(self._journal.give_up, attempt.key, attempt.epoch, Outcome(state="failed", summary=said))
         else:
-            await self._db(self._journal.release, attempt.key, attempt.epoch)
+            await self._db(self._journal.release, attempt.key, attempt.epoch, "lost")
 
     async def _db(self, work: Callable[..., T], *arguments: object) -> T:
         return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)

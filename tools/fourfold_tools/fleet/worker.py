@@ -14,6 +14,7 @@ from anyio.from_thread import BlockingPortal
 
 from fourfold_config.settings import Fleet
 from fourfold_tools.errors import Contention, FourfoldError
+from fourfold_tools.fleet.again import Why
 from fourfold_tools.fleet.agent import Agent
 from fourfold_tools.fleet.contract import AgentTask, Outcome, outcome_of
 from fourfold_tools.fleet.journal import Journal
@@ -114,7 +115,7 @@ class Worker:
         if task is None:
             return
         if self._leaving:
-            await self._on_thread(self._journal.release, key, epoch, "started", 0.0)
+            await self._on_thread(self._journal.release, key, epoch, None, "started", 0.0)
             return
         running = self._running[key] = _Running(epoch, task.once, anyio.CancelScope())
         place = self._place(task)
@@ -154,7 +155,7 @@ class Worker:
                 if running.once and outcome.cost_usd > 0:  # it had begun: it has failed, whatever for
                     outcome = outcome.model_copy(update={"state": "failed"})
             if outcome is not None and outcome.state == "paused":
-                await self._on_thread(self._journal.release, key, epoch, "started", outcome.cost_usd)
+                await self._on_thread(self._journal.release, key, epoch, "paused", "started", outcome.cost_usd)
             elif outcome is not None:
                 await self._on_thread(self._journal.finish, key, epoch, self._name, outcome)
             elif running.once:
@@ -162,7 +163,8 @@ class Worker:
             elif running.reason == "cancelled":
                 await self._on_thread(self._journal.end, key, epoch, "cancelled")
             else:
-                await self._on_thread(self._journal.release, key, epoch)
+                why: Why = "left" if running.reason == "leaving" else "lost"
+                await self._on_thread(self._journal.release, key, epoch, why)
         except Contention as exc:  # whoever takes over finds the intent
             _log.warning("fleet: the end of %s could not be written: %s", key, exc.message)
         self._store.bell.ring()

@@ -50,6 +50,10 @@ CREATE TABLE IF NOT EXISTS leases(
 CREATE TABLE IF NOT EXISTS agent_times(
     agent TEXT NOT NULL, said_min REAL, took_min REAL NOT NULL, tokens INTEGER, recorded REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS agent_times_agent ON agent_times(agent, recorded);
+CREATE TABLE IF NOT EXISTS agent_runs(
+    plan TEXT NOT NULL, task TEXT NOT NULL, attempt INTEGER NOT NULL, run INTEGER NOT NULL, worker TEXT NOT NULL,
+    state TEXT NOT NULL, queued REAL NOT NULL, started REAL NOT NULL, ended REAL NOT NULL, cost_usd REAL NOT NULL,
+    tokens INTEGER, PRIMARY KEY(plan, task, attempt, run)) WITHOUT ROWID;
 """
 
 _TABLES = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", _SCHEMA))

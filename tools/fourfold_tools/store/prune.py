@@ -31,6 +31,7 @@ async def prune(database: Database, files: Path, max_age_days: float, max_bytes:
         for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
             db.executemany(f"DELETE FROM {table} WHERE {column}=?", [(name,) for name in gone])
         db.execute("DELETE FROM plans WHERE updated<?", (oldest,))
+        db.execute("DELETE FROM agent_runs WHERE plan NOT IN (SELECT id FROM plans)")
         return gone, {row[0] for row in rows} - set(gone)
 
     try:
