@@ -155,6 +155,7 @@ class Plan(_Section):
 class Fleet(_Section):
     database: str
     command: tuple[str, ...]
+    allow: tuple[str, ...]
     per_worker: Slots
     poll_s: float
     look_s: float

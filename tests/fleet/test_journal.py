@@ -31,8 +31,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def journal(store: Store) -> Journal:
     """One attempt, begun by a worker that was then given up."""
     journal = Journal(store)
-    told = {"plan": "p-none", "task": "t", "title": "T", "attempt": 1, "prompt": "", "home": "", "folder": ""}
-    task = AgentTask.model_validate({**told, "once": False, "edits": False, "cap_usd": 2.0, "timeout_s": 60.0})
+    names = dict.fromkeys(("title", "prompt", "home", "folder", "agent"), "")
+    rest = {"once": False, "owns": (), "merges": False, "cap_usd": 2.0, "timeout_s": 60.0}
+    task = AgentTask.model_validate({"plan": "p-none", "task": "t", "attempt": 1, **names, **rest})
     journal.add([(task, 1)])
     assert journal.claim(KEY, 1, CUT) == task
     assert journal.release(KEY, 1, "lost")

@@ -77,11 +77,17 @@ def headless(entry: Mapping[str, Json], task: Task, plan: str, needs: Sequence[s
     }
 
 
+def allowed(owned: Sequence[str], *, git: bool) -> list[str]:
+    """What an agent may do without being asked, as rules in the client's own form: it reads, and writes these paths.
+
+    owned: an absolute path begins with `//` there, any other is below the agent's folder; Edit covers all that write.
+    """
+    return ["Read", "Grep", "Glob", *(f"Edit({path})" for path in owned), *(["Bash(git *)"] if git else [])]
+
+
 def _allowed(task: Task, plan: str) -> list[str]:
-    """Rules in the client's own form: an absolute path begins with `//` there, and Edit covers all that write."""
     owned = [f"/{path}" for path in task.write_paths] if not task.worktree else [f"{_worktree(task, plan)}/**"]
-    git = ["Bash(git *)"] if task.worktree or task.merges else []
-    return ["Read", "Grep", "Glob", *(f"Edit({path})" for path in owned), *git]
+    return allowed(owned, git=task.worktree or bool(task.merges))
 
 
 def _worktree(task: Task, plan: str) -> str:

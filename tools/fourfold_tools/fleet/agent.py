@@ -31,7 +31,7 @@ class Agent:
         Raises:
             NotFound, Denied, Contention …: the program cannot be started, or was ended from outside.
         """
-        command = command_of(task, self._program, self._settings.max_turns, self._env)
+        command = command_of(task, folder, self._settings, self._program, self._env)
         began = time.monotonic()
         with stdin_of(command.stdin) as stdin:
             child = await self._spawner.start(command.argv, cwd=folder, env=command.env, stdin=stdin)

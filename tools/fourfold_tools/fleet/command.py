@@ -1,11 +1,14 @@
 """An agent's command: the program, its arguments, its variables and its input for one task."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fourfold_config.settings import Fleet
+from fourfold_tools.deployment.prompts import allowed
 from fourfold_tools.errors import NotFound
 from fourfold_tools.fleet.contract import REPORT_SCHEMA, AgentTask
 
@@ -18,7 +21,7 @@ _OF_A_CONVERSATION = {
     "CLAUDE_CODE_MESSAGING_TOKEN",
     "CLAUDE_PROJECT_DIR",
 }
-_READING, _WRITING = "Read,Grep,Glob", "Edit,Write,Bash"
+_OURS = "mcp__fourfold__inspect"  # of fourfold's tools the one that only reads: its batch would be a shell
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,15 @@ class Command:
     stdin: str
 
 
-def command_of(task: AgentTask, program: Sequence[str], max_turns: int, env: Mapping[str, str]) -> Command:
-    """The command that carries out a task. program: empty is Claude Code.
+def command_of(
+    task: AgentTask, folder: str, settings: Fleet, program: Sequence[str], env: Mapping[str, str]
+) -> Command:
+    """The command that carries out a task in a folder. program: empty is Claude Code.
 
     Raises:
         NotFound: no such program on PATH.
     """
-    argv = [*program] if program else ["claude", *_claude(task, max_turns)]
+    argv = [*program] if program else ["claude", *_claude(task, folder, settings)]
     found = shutil.which(argv[0], path=env.get("PATH"))
     if found is None:
         raise NotFound(f"no such program on PATH: {argv[0]} (the agent's command)")
@@ -50,18 +55,26 @@ def command_of(task: AgentTask, program: Sequence[str], max_turns: int, env: Map
     return Command((found, *argv[1:]), own | told, task.prompt)
 
 
-def _claude(task: AgentTask, max_turns: int) -> list[str]:
-    """`claude -p`: the prompt comes on standard input, the report as one JSON line, fourfold is its only server."""
+def _claude(task: AgentTask, folder: str, settings: Fleet) -> list[str]:
+    """`claude -p`: the prompt comes on standard input, the report as one JSON line, fourfold is its only server.
+
+    It has the tools that its rules name and no others; what these do not let pass is refused: nobody can be asked.
+    """
     server = {"command": sys.executable, "args": ["-I", "-m", "fourfold_server", "serve"]}
-    ours = "mcp__fourfold" if task.edits else "mcp__fourfold__inspect"
+    rules = allowed([f"/{os.path.join(folder, path)}" for path in task.owns], git=task.merges)
+    rules += settings.allow if task.owns else ()
+    tools = dict.fromkeys(rule.partition("(")[0] for rule in rules if not rule.startswith("mcp__"))
+    if task.owns:
+        tools |= {"Write": None}  # which the rules of Edit cover
     return [
         "-p",
         *("--output-format", "json"),
         *("--json-schema", json.dumps(REPORT_SCHEMA)),
         *("--max-budget-usd", f"{task.cap_usd:.6g}"),
-        *("--max-turns", str(max_turns)),
-        *("--tools", f"{_READING},{_WRITING}" if task.edits else _READING),
-        *("--allowedTools", f"{_READING},{_WRITING},{ours}" if task.edits else f"{_READING},{ours}"),
+        *("--max-turns", str(settings.max_turns)),
+        *(("--agent", task.agent) if task.agent else ()),
+        *("--tools", ",".join(tools)),
+        *("--allowedTools", *rules, _OURS),
         *("--mcp-config", json.dumps({"mcpServers": {"fourfold": server}})),
         "--strict-mcp-config",
     ]

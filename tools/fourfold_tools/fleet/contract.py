@@ -48,7 +48,8 @@ class AgentTask(_Frozen):
     """One attempt of a task, as it travels to a worker.
 
     home: the deployer's machine; folder: the project there. once: a started attempt is never begun again by itself.
-    edits: whether it may write at all. checkout: None where it works in the folder itself.
+    owns: what it may write, below its folder or absolute; merges: it brings branches together, with git. agent: the
+    type that was asked for. checkout: None where it works in the folder itself.
     """
 
     plan: str
@@ -59,7 +60,9 @@ class AgentTask(_Frozen):
     home: str
     folder: str
     once: bool
-    edits: bool
+    owns: tuple[str, ...]
+    merges: bool
+    agent: str
     cap_usd: float
     timeout_s: float
     checkout: Checkout | None = None
