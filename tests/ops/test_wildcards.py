@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fourfold_tools.errors import Denied, InvalidRequest
-from fourfold_tools.ops.wildcards import compile_wildcards, expand_braces, has_magic, split_base
+from fourfold_tools.ops.wildcards import Entries, compile_wildcards, expand_braces, has_magic, split_base
 
 _MATCHES = [
     ("*.py", "a.py b/c.py b/.py .a.py", "a.pyc b.py/c"),
@@ -88,6 +88,13 @@ def test_matches_are_those_of_a_plain_matcher(parts: list[str], paths: list[list
 
     for path in paths:
         assert wildcards.matches("/".join(path)) == _plain(plain, path)
+
+
+@given(_PART, st.lists(st.text("abx.\n*", min_size=1, max_size=4), unique=True, max_size=12))
+def test_the_names_of_a_folder_are_picked_as_each_is_alone(pattern: str, names: list[str]) -> None:
+    wildcards = compile_wildcards(pattern)
+
+    assert wildcards.pick("x/", Entries(names)) == [name for name in names if fnmatchcase(name, pattern)]
 
 
 @given(_PARTS, _PATH)

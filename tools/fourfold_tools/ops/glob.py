@@ -18,7 +18,7 @@ from fourfold_tools.model.request import AnyStep, GlobStep, Reference
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.roots import tree_patterns
-from fourfold_tools.ops.wildcards import Wildcards, compile_wildcards, has_magic, split_base
+from fourfold_tools.ops.wildcards import Entries, Wildcards, compile_wildcards, has_magic, split_base
 from fourfold_tools.ops.workspace import Listing, Workspace
 
 # Paths that one search keeps (the newest); the engine's own bound for sub-steps is the same.
@@ -197,8 +197,9 @@ def _walk(workspace: Workspace, root: str, searches: Sequence[_Search], stopped:
         try:
             with Listing(place) as entries:
                 files = _sort_out(entries, folder, searches, stack)
+                names = Entries(files.keys())
                 for search in searches if files else ():
-                    _take(files, folder, search)
+                    _take(files, names, folder, search)
         except OSError:
             continue  # unreadable, or gone since it was listed
     return True
@@ -219,8 +220,8 @@ def _sort_out(
     return files
 
 
-def _take(files: Mapping[str, os.DirEntry[str]], folder: str, search: _Search) -> None:
-    for name in search.wildcards.pick(folder, files.keys()):
+def _take(files: Mapping[str, os.DirEntry[str]], names: Entries, folder: str, search: _Search) -> None:
+    for name in search.wildcards.pick(folder, names):
         try:
             status = files[name].stat()
         except OSError:

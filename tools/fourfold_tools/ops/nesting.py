@@ -38,13 +38,12 @@ _HEADINGS = _names(b"h1 h2 h3 h4 h5 h6")  # each closes any other
 _CELLS = _names(b"td th tr tbody thead tfoot caption colgroup")  # nothing outside of a table
 _PARTS = _CELLS | _names(b"p li dt dd")
 # Marks: their end tag takes them out from between what is around and inside; closed from outside they open again.
-_MARKS = _names(b"a b big code em font form i nobr s small strike strong tt u")
-_FENCE = b"<"  # stands for a form among the elements: a block for what is around it, closed like a mark
+_MARKS = _names(b"a b big code em font i nobr s small strike strong tt u")
 # What no end tag takes off the page, and what is never open.
 _LASTING = _names(b"html head body frameset")
 _VOID = _names(b"area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr")
 # All others are phrases: their end tag reaches to the next special element.
-_SPECIAL = _BLOCKS | _PARTS | _LASTING | {_FENCE}
+_SPECIAL = _BLOCKS | _PARTS | _LASTING | {b"form"}
 _FOREIGN = (b"svg", b"math")
 _LOOK_BACK = 100  # phrases within each other, which keeps the reading linear
 UNKNOWN = 1 << 30  # deeper than any page: scripts or CDATA within a drawing or a formula, which read in two ways
@@ -86,7 +85,7 @@ class _Reading:
     def __init__(self, kinds: Sequence[Callable[[bytes], bool]]) -> None:
         self._kinds = kinds
         self._all = sum(1 << _BITS * at for at in range(len(kinds)))
-        self._weights = {_FENCE: 0}
+        self._weights: dict[bytes, int] = {}
         self._rooms = [_Room(b"", 0)]
         self._foreign = dict.fromkeys(_FOREIGN, 0)
 
@@ -126,7 +125,8 @@ class _Reading:
         room = self._rooms[-1]
         if name in self._foreign:
             self._foreign[name] += 1
-        if self._foreign[b"svg"] or self._foreign[b"math"]:
+        foreign = any(self._foreign.values())
+        if foreign:
             weight = self._all  # what is flat in HTML nests there
         elif name in _VOID or (name in _CELLS and room.wall not in {b"table", b"template"}):
             return
@@ -137,10 +137,8 @@ class _Reading:
         elif name in _MARKS:
             room.marks[name] = room.marks.get(name, 0) + 1
             room.inside += weight
-            if name == b"form":
-                room.stack.append(_FENCE)
         else:
-            if name in _PARTS and room.names.get(name) and (at := self._innermost(name)) is not None:
+            if not foreign and name in _PARTS and room.names.get(name) and (at := self._innermost(name)) is not None:
                 self._cut(at)
             room.stack.append(name)
             room.names[name] = room.names.get(name, 0) + 1
@@ -156,6 +154,8 @@ class _Reading:
             if room.marks.get(name):
                 room.marks[name] -= 1
                 room.inside -= self._weight(name)
+        elif name == b"form" and any(room.marks.values()):
+            return  # what was opened since stays within it
         elif room.names.get(name) and name not in _LASTING:
             at = self._last(name) if name in _BLOCKS else self._innermost(name)
             if at is not None:
@@ -204,6 +204,6 @@ class _Reading:
         """Take an element and all that was opened after it off the stack."""
         room = self._rooms[-1]
         for name in room.stack[at:]:
-            room.names[name] = room.names.get(name, 0) - 1
+            room.names[name] -= 1
             room.inside -= self._weight(name)
         del room.stack[at:]

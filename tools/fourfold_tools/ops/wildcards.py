@@ -1,7 +1,7 @@
 """Wildcards: a path pattern, compiled to one test for folders and one for names. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,25 +10,33 @@ from fourfold_tools.errors import Denied, InvalidRequest
 # Alternatives that the braces of one pattern may spread to: `{a,b}` ten times over would be 1,024 patterns.
 _MAX_ALTERNATIVES = 1000
 _MAGIC = re.compile(r"[*?\[{\\]")
-_NEVER = re.compile(r"(?!)")
+
+
+class Entries:
+    """The names in one folder, and all of them in one text for a regex to go through: `/first/second/`."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = names
+        self.joined = f"/{'/'.join(names)}/"
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A test for the last part of a path; `suffixes` and `exact` spare most names the regex."""
+    """A test for the last part of a path; within: finds each name that passes between two slashes, None where names
+    that are asked for as they are and endings tell them all."""
 
     exact: frozenset[str]
     suffixes: tuple[str, ...]
-    regex: re.Pattern[str]
+    within: re.Pattern[str] | None
 
-    def pick(self, names: Iterable[str]) -> list[str]:
+    def pick(self, entries: Entries) -> list[str]:
         """The names that pass, in their order. A folder at a time, because a call for each name costs more."""
-        suffixes, exact, fits = self.suffixes, self.exact, self.regex.fullmatch
-        if self.regex is not _NEVER:
-            return [name for name in names if name.endswith(suffixes) or name in exact or fits(name)]
+        suffixes, exact = self.suffixes, self.exact
+        if self.within is not None:
+            return self.within.findall(entries.joined)
         if exact:
-            return [name for name in names if name in exact or name.endswith(suffixes)]
-        return [name for name in names if name.endswith(suffixes)]
+            return [name for name in entries.names if name in exact or name.endswith(suffixes)]
+        return [name for name in entries.names if name.endswith(suffixes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,15 @@ class Wildcards:
     def leads_through(self, folder: str) -> bool:
         return any(b.anywhere or b.way.fullmatch(folder) for b in self.branches)
 
-    def pick(self, folder: str, names: Collection[str]) -> list[str]:
+    def pick(self, folder: str, entries: Entries) -> list[str]:
         """Those of the names that match when they lie directly in a folder."""
-        picked = [b.names.pick(names) for b in self.branches if b.anywhere or b.folder.fullmatch(folder)]
+        picked = [b.names.pick(entries) for b in self.branches if b.anywhere or b.folder.fullmatch(folder)]
         return picked[0] if len(picked) == 1 else list(dict.fromkeys(name for some in picked for name in some))
 
     def matches(self, path: str) -> bool:
         """Whether a path from the root, written with single slashes, matches."""
         head, slash, name = path.rpartition("/")
-        return bool(self.pick(head + slash, [name]))
+        return bool(self.pick(head + slash, Entries([name])))
 
 
 @lru_cache(maxsize=1024)
@@ -201,17 +209,13 @@ def _way_regex(folders: Sequence[str]) -> str:
 
 
 def _names(patterns: Sequence[str]) -> Names:
-    exact: set[str] = set()
-    suffixes: list[str] = []
-    rest: list[str] = []
-    for pattern in patterns:
-        if not _MAGIC.search(pattern):
-            exact.add(pattern)
-        elif pattern[0] == "*" and not _MAGIC.search(pattern, 1):
-            suffixes.append(pattern[1:])
-        else:
-            rest.append(_name_regex(pattern))
-    return Names(frozenset(exact), tuple(suffixes), re.compile("|".join(rest), re.DOTALL) if rest else _NEVER)
+    exact = [pattern for pattern in patterns if not _MAGIC.search(pattern)]
+    suffixes = [p for p in patterns if p[0] == "*" and not _MAGIC.search(p, 1)]
+    within = None
+    if len(exact) + len(suffixes) < len(patterns):
+        regex = "|".join(map(_name_regex, patterns))
+        within = re.compile(rf"/((?:{regex}))(?=/)", re.DOTALL)
+    return Names(frozenset(exact), tuple(pattern[1:] for pattern in suffixes), within)
 
 
 def _name_regex(pattern: str) -> str:
