@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from fleet_lab import Lab
 
 from fourfold_tools.errors import Denied, InvalidRequest
+from fourfold_tools.fleet.repository import Repository
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +116,23 @@ async def test_a_branch_of_that_name_or_a_merge_of_the_users_is_left_alone(lab: 
     lab.git("merge", "-q", "--no-ff", "--no-commit", "other")
     with pytest.raises(Denied, match="a merge is under way"):
         await lab.carry_out([_writes(lab, "t", "t.md", "x")])
+
+
+async def test_worktrees_that_are_made_at_the_same_moment_do_not_disturb_each_other(lab: Lab) -> None:
+    """Each git reads what the others are just writing about theirs: of 400 made twelve at a time 43 failed."""
+    home, few = Repository(str(lab.work)), anyio.CapacityLimiter(12)
+    base = await home.head()
+
+    async def make(number: int) -> None:
+        folder = str(lab.root / f"tree-{number}")
+        async with few:
+            await home.git("worktree", "add", "--quiet", "--detach", "--force", folder, base)
+            await home.git("worktree", "remove", "--force", "--force", folder)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(60):
+            tasks.start_soon(make, number)
+    assert _clean(lab)
 
 
 async def test_a_worker_without_room_fails_the_attempts_and_ends(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,9 +58,9 @@ class Tree:
     async def fell(self, home: Repository) -> None:
         """Remove the worktree, where there is one."""
         if self._tree.top:
+            with contextlib.suppress(FourfoldError):  # not `prune`, which may meet one that is just being made
+                await home.git("worktree", "remove", "--force", "--force", self._tree.top)
             await anyio.to_thread.run_sync(remove, self._tree.top, limiter=self._disk)
-            with contextlib.suppress(FourfoldError):
-                await home.git("worktree", "prune")
 
     async def _committed(self, task: AgentTask, outcome: Outcome) -> Outcome:
         assert task.checkout is not None

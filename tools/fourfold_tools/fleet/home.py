@@ -58,6 +58,7 @@ class Home:
             if self._bundles is not None:
                 raise InvalidRequest("the project is in no git repository: its tasks cannot travel to other machines")
             return
+        await self._repository.try_git("worktree", "prune")  # what processes that were killed have left
         merging = await self._repository.merging()
         if merging and merging not in known:
             raise Denied(f"a merge is under way in {self._repository.top}: end it first")

@@ -1,6 +1,7 @@
 """A repository: git as the fleet uses it, on the deployer's side and on the workers'."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,10 @@ import anyio
 from fourfold_tools.errors import Contention, FourfoldError, Unsupported
 
 _GIT_S = 600.0  # one command of git on a large repository
-_LOCK_S, _LOCK_AGAIN_S = 10.0, 0.1  # another git, the user's or that of a deployer that was killed, holds the index
+# Another git, the user's or that of a deployer that was killed, holds the index; or it is just making or removing a
+# worktree, whose half-written files (`failed to read .git/worktrees/…/commondir`) every git stumbles over.
+_LOCK_S, _LOCK_AGAIN_S = 10.0, 0.1
+_HELD = re.compile(rb"\.lock.*File exists|worktrees/.*(commondir|gitdir|HEAD)", re.DOTALL)
 _NOT_OURS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 # Commits of the fleet are no releases: no hooks, no signatures, no questions.
 _CONFIG = ("-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
@@ -58,12 +62,12 @@ class Repository:
         return _text(done)
 
     async def try_git(self, *arguments: str) -> CompletedProcess[bytes]:
-        """Run git to its end, again while somebody else holds a lock of the repository."""
+        """Run git to its end, again while somebody else is in the middle of changing the repository."""
         until = anyio.current_time() + _LOCK_S
         while True:
             done = await self._once(arguments)
-            locked = done.returncode != 0 and b".lock" in done.stderr and b"File exists" in done.stderr
-            if not locked or anyio.current_time() >= until:
+            held = done.returncode != 0 and _HELD.search(done.stderr)
+            if not held or anyio.current_time() >= until:
                 return done
             await anyio.sleep(_LOCK_AGAIN_S)
 
