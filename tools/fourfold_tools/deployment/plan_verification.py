@@ -24,7 +24,8 @@ def verify_plan(plan: Deployment, progress: Progress, cores: float, reports: Seq
 
     Each level is verified by itself and aggregated upward: no state is better than that of anything below it.
     reports: tokens of each task's report as the caller saw it. T_par is the time from the first launch to the last
-    end by the clock, or by the reported minutes where those are longer; T_seq is the sum of the tasks' own minutes.
+    end by the clock, or by the reported minutes where those are longer; T_seq is the sum of the tasks' own minutes,
+    those of attempts that failed included: one by one they would have failed too.
     Nothing was done one at a time, so no claim about time or quality is ever VALID; a task that is missing makes
     every level above it INVALID.
     """
@@ -59,6 +60,18 @@ def _orchestrator(
         "parent": "L0:Zero" if up is None else plan.level_of(up),
         "state": found.state,
         "lines": list(found.lines),
+        **_minutes(plan, progress, members),
+    }
+
+
+def _minutes(plan: Deployment, progress: Progress, members: Sequence[int]) -> dict[str, Json]:
+    """Of a part of the plan: what it was to take, what it took, and what its tasks took one by one."""
+    s = plan.schedule
+    predicted = max(s.finish_min[v] for v in members) - min(s.start_min[v] for v in members)
+    return {
+        "predicted_min": round(predicted, 6),
+        "real_min": round(_wall_s(progress, members) / 60, 6),
+        "one_by_one_min": round(sum(progress.tasks[v].work_min or 0.0 for v in members), 6),
     }
 
 
@@ -68,7 +81,7 @@ def _tasks_of(plan: Deployment, progress: Progress, k: int, reports: Sequence[in
     for v in plan.orchestrators[k].tasks:
         mine, task = progress.tasks[v], plan.tasks[v]
         level = f"L{plan.orchestrators[k].level + 1}:{task.id}"
-        took = None if mine.ended_min is None or mine.began_min is None else mine.ended_min - mine.began_min
+        took = mine.work_min
         well = mine.state == "ok"
         state: Judgement = "NOT_APPLICABLE" if mine.state == "skipped" else "UNVERIFIED" if well else "INVALID"
         seen: Judgement = "NOT_APPLICABLE" if mine.state == "skipped" else "UNVERIFIED"
@@ -104,8 +117,8 @@ def _verified(
     cores: float,
     reports: Sequence[int],
 ) -> MathVer:
-    start = min((progress.tasks[v].began_min or 0.0 for v in members), default=0.0)
-    steps = tuple(_step(plan, progress, v, start, set(members)) for v in members)
+    start = min((_began(progress, v) for v in members), default=0.0)
+    steps = tuple(step for v in members for step in _steps(plan, progress, v, start, set(members)))
     record = RunRecord(
         steps=steps,
         wall_s=wall_s,
@@ -127,25 +140,45 @@ def _verified(
     return replace(found, time=time, quality=quality)
 
 
-def _step(plan: Deployment, progress: Progress, v: int, start_min: float, members: set[int]) -> StepRecord:
+def _steps(plan: Deployment, progress: Progress, v: int, start_min: float, members: set[int]) -> list[StepRecord]:
+    """A step for each attempt of a task: those that failed (`t.1`, `t.2`) one after the other, then the last."""
     task, mine = plan.tasks[v], progress.tasks[v]
-    ran = mine.began_min is not None and mine.ended_min is not None and mine.state != "skipped"
-    began, ended = mine.began_min or 0.0, mine.ended_min or 0.0
+    deps = tuple(plan.graph.ids[p] for p in plan.graph.preds[v] if p in members)
+    steps: list[StepRecord] = []
+    for k, gone in enumerate(mine.tries, start=1):
+        name = f"{task.id}.{k}"
+        steps.append(_record(name, (gone.began_min - start_min, gone.ended_min - start_min), "failed", 1, deps))
+        deps = (name,)
+    ran = mine.began_min is not None and mine.ended_min is not None and mine.state in {"ok", "failed"}
+    span = ((mine.began_min or 0.0) - start_min, (mine.ended_min or 0.0) - start_min) if ran else None
+    state = _STATES[mine.state] if mine.state in ENDED else "not_started"
+    return [*steps, _record(task.id, span, state, mine.attempts, deps)]
+
+
+def _record(
+    name: str, span_min: tuple[float, float] | None, state: State, attempts: int, deps: tuple[str, ...]
+) -> StepRecord:
     return StepRecord(
-        id=task.id,
+        id=name,
         op="agent",
-        stratum=task.id,
-        started_s=60 * (began - start_min) if ran else None,
-        duration_s=60 * (ended - began) if ran else None,
+        stratum=name,
+        started_s=None if span_min is None else 60 * span_min[0],
+        duration_s=None if span_min is None else 60 * (span_min[1] - span_min[0]),
         cpu_s=None,
         max_rss_bytes=None,
-        attempts=mine.attempts,
-        state=_STATES[mine.state] if mine.state in ENDED else "not_started",
+        attempts=attempts,
+        state=state,
         repeatable=False,
         result_hash=None,
-        deps=tuple(plan.graph.ids[p] for p in plan.graph.preds[v] if p in members),
+        deps=deps,
         lane=None,
     )
+
+
+def _began(progress: Progress, v: int) -> float:
+    """When the first attempt of a task began, on the plan's own clock."""
+    mine = progress.tasks[v]
+    return mine.tries[0].began_min if mine.tries else mine.began_min or 0.0
 
 
 def _wall_s(progress: Progress, members: Sequence[int]) -> float:
@@ -154,17 +187,14 @@ def _wall_s(progress: Progress, members: Sequence[int]) -> float:
 
 
 def _said_s(progress: Progress, members: Sequence[int]) -> float:
-    ran = [t for v in members if (t := progress.tasks[v]).ended_min is not None]
-    first, last = (
-        min((t.began_min or 0.0 for t in ran), default=0.0),
-        max((t.ended_min or 0.0 for t in ran), default=0.0),
-    )
-    return 60 * (last - first)
+    ran = [v for v in members if progress.tasks[v].ended_min is not None]
+    last = max((progress.tasks[v].ended_min or 0.0 for v in ran), default=0.0)
+    return 60 * (last - min((_began(progress, v) for v in ran), default=0.0))
 
 
 def _clock_s(progress: Progress, members: Sequence[int]) -> float:
     ran = [t for v in members if (t := progress.tasks[v]).ended_min is not None]
-    return max((t.ended or 0.0 for t in ran), default=0.0) - min((t.launched or 0.0 for t in ran), default=0.0)
+    return max((t.ended or 0.0 for t in ran), default=0.0) - min((t.first_launched or 0.0 for t in ran), default=0.0)
 
 
 def _quality(plan: Deployment, progress: Progress, members: Sequence[int], bare: QualityCheck) -> QualityCheck:

@@ -25,7 +25,8 @@ class TaskTry:
 
 @dataclass(frozen=True, slots=True)
 class TaskProgress:
-    """One task. launched, ended: seconds of the epoch. minutes, tokens: as reported.
+    """One task. launched, ended: seconds of the epoch, of its last attempt; first: of its first. minutes, tokens: as
+    reported.
 
     began_min, ended_min: on the plan's own clock, which the reported minutes drive (see `advance`). before: hash of
     each declared output when it was launched, None where there was none. verified: outputs that an attempt which
@@ -47,6 +48,19 @@ class TaskProgress:
     lone: bool = False
     why: str = ""
     tries: tuple[TaskTry, ...] = ()
+    first: float | None = None
+
+    @property
+    def first_launched(self) -> float | None:
+        return self.launched if self.first is None else self.first
+
+    @property
+    def work_min(self) -> float | None:
+        """Minutes of all its attempts that have ended; None where none has."""
+        spans = [(t.began_min, t.ended_min) for t in self.tries]
+        if self.state in {"ok", "failed"} and self.began_min is not None and self.ended_min is not None:
+            spans.append((self.began_min, self.ended_min))
+        return sum(ended - began for began, ended in spans) if spans else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +259,7 @@ def launched(
             state="running",
             attempts=tasks[v].attempts + 1,
             launched=now,
+            first=tasks[v].first or now,
             began_min=progress.clock_min,
             before={path: before.get(path) for path in plan.tasks[v].outputs},
             lone=lone,

@@ -90,10 +90,9 @@ def _reached(plan: Deployment, before: Progress, after: Progress) -> list[dict[s
 def _predicted(runtime: Runtime, plan: Deployment, progress: Progress, usage: Usage) -> dict[str, Json]:
     """Predicted against real so far, in minutes, and the context that the rest will take."""
     ends = ends_to_come(plan, progress, time.time())
-    launched = [task.launched for task in progress.tasks if task.launched is not None]
+    launched = [task.first_launched for task in progress.tasks if task.first_launched is not None]
     ended = [task.ended for task in progress.tasks if task.ended is not None]
     clock = (max(ended) - min(launched)) / 60 if launched and ended else 0.0
-    ran = [t for t in progress.tasks if t.ended_min is not None and t.state in {"ok", "failed"}]
     return {
         "makespan_min": round(plan.schedule.makespan_min, 6),
         "sequential_min": round(plan.schedule.sequential_min, 6),
@@ -101,7 +100,7 @@ def _predicted(runtime: Runtime, plan: Deployment, progress: Progress, usage: Us
         "remaining_min": round(max(ends.values(), default=0.0), 6),
         "real_min": round(max(progress.clock_min, clock), 6),
         "real_clock_min": round(clock, 6),
-        "real_sequential_min": round(sum((t.ended_min or 0.0) - (t.began_min or 0.0) for t in ran), 6),
+        "real_sequential_min": round(sum(task.work_min or 0.0 for task in progress.tasks), 6),
         "handoff_points": [point.data() for point in points(runtime, plan, usage, ends)],
     }
 
