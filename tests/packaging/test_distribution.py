@@ -71,6 +71,12 @@ def test_the_wheel_holds_the_three_packages_with_their_data_and_nothing_else(whe
         "fourfold_config",
     }
     assert "fourfold_config/defaults.toml" in names
+    [metadata] = [name for name in names if name.endswith(".dist-info/METADATA")]
+    entry = json.loads((ROOT / "config" / "registry" / "server.json").read_text(encoding="utf-8"))
+    shown = (
+        zipfile.ZipFile(wheel).read(metadata).decode().partition("\n\n")[2]
+    )  # the index shows it as the description
+    assert f"<!-- mcp-name: {entry['name']} -->" in shown  # where the registry looks for its proof of ownership
     assert not [name for name in names if "__pycache__" in name or "test" in name]
 
 
@@ -124,6 +130,5 @@ def test_the_registrys_entry_validates_and_names_what_the_project_is(tmp_path: P
     [package] = entry["packages"]
     assert {entry["version"], package["version"], project["version"]} == {project["version"]}
     assert package["identifier"] == project["name"]
-    assert f"<!-- mcp-name: {entry['name']} -->" in (ROOT / "README.md").read_text(encoding="utf-8")
     manifest = json.loads((ROOT / "config" / "bundle" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["version"] == project["version"]
