@@ -1,5 +1,6 @@
 """Charts: ticks, lanes and profiles of bars, and the path that the time went."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from fourfold_tools.page.chart import Bar, Block, Chart, Segment, at_work, lanes_of, packed, ticks
 from fourfold_tools.page.critical import Span, realised_path
 from fourfold_tools.page.model import kept_rows
+from fourfold_tools.page.timeline import timeline
 
 
 def bar(name: str, start: float, end: float, lane: int = 0, *, critical: bool = False) -> Bar:
@@ -53,6 +55,18 @@ def test_the_profile_counts_lanes_at_work() -> None:
     bars = (bar("a", 0, 2), bar("b", 1, 3, lane=1))
     chart = Chart("s", 3, bars, 0, (lanes_of("Lanes", bars),))
     assert chart.profile() == [(0, 1), (1, 2), (2, 1), (3, 0)]
+
+
+def test_a_long_chart_comes_in_parts_of_a_sheet_with_names_axis_and_path_in_each() -> None:
+    bars = tuple(bar(f"s{i}", i, i + 1, critical=i in {3, 80}) for i in range(90))
+    drawn = str(timeline(Chart("s", 90, bars, 0, (), None)))
+    parts = drawn.split('class="gantt"')[-3:]
+    assert [part.count("<li>") + part.count('<li class="on">') for part in parts] == [36, 36, 18]
+    assert [part.count("<a ") for part in parts] == [36, 36, 18]
+    assert all('class="tick"' in part for part in parts)
+    path = [re.findall(r'<line [^>]*y1="([\d.]+)" y2="([\d.]+)" class="link"/>', part) for part in parts]
+    row, whole = 22.0, 36 * 22.0
+    assert [(float(a), float(b)) for [(a, b)] in path] == [(3.5 * row, whole), (0, whole), (0, 8.5 * row)]
 
 
 def test_the_path_follows_the_predecessor_that_ended_last() -> None:

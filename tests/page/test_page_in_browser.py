@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from browser import chromium
+from pypdf import PdfReader
 from report_samples import make_pages
 from scripted_claude import node_file
 
@@ -72,6 +73,58 @@ def test_a_script_that_is_not_the_pages_own_is_refused(pages: dict[str, Path], t
     text = pages["run"].read_text(encoding="utf-8").replace("</body>", f"{foreign}</body>")
     page.write_text(text, encoding="utf-8")
     assert "<title>taken over</title>" not in dom(page, tmp_path / "profile")
+
+
+PAPER_PX = (714, 950)  # a letter or A4 sheet within the page's margins, at the 96 dots an inch that CSS has
+MEASURE = """
+addEventListener("load", () => {
+  for (const part of document.querySelectorAll("details")) { part.open = true; }
+  const tall = [...document.querySelectorAll(".gantt, .card, tr, .faults li")];
+  const cut = [...document.querySelectorAll(".wrap, pre, .panel, .figures div")];
+  const out = [...document.querySelectorAll("td, th, dd, pre, h1, li, p")];
+  const found = {
+    higher: tall.filter((e) => e.getBoundingClientRect().height > innerHeight).length,
+    cut: cut.filter((e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1).length,
+    wider: out.filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.textContent),
+    beside: [...document.querySelectorAll("svg text:not(.inside)")]
+      .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.textContent),
+    rows: document.querySelectorAll(".bar").length,
+  };
+  document.body.innerHTML = "<pre id=found></pre>";
+  document.getElementById("found").textContent = JSON.stringify(found);
+});
+"""
+
+
+@pytest.mark.parametrize("name", ["run", "plan"])
+def test_nothing_of_a_printed_page_is_cut_off_or_taller_than_a_sheet(
+    pages: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    """The printed style on a window of a sheet's size; a drawing that is taller would be cut in two."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", pages[name].read_text(encoding="utf-8"))
+    assert "@media print" in text
+    probe = tmp_path / "probe.html"
+    text = text.replace("@media print", "@media all").replace("</body>", f"<script>{MEASURE}</script></body>")
+    probe.write_text(text, encoding="utf-8")
+    width, height = PAPER_PX
+    shown = dom(probe, tmp_path / "profile", f"--window-size={width},{height}", "--hide-scrollbars")
+    told = re.search(r'<pre id="found">(.*?)</pre>', shown, re.DOTALL)
+    assert told is not None
+    found = json.loads(html.unescape(told[1]))
+    assert found.pop("rows") >= 16
+    assert found == {"higher": 0, "cut": 0, "wider": [], "beside": []}
+
+
+def test_a_run_of_forty_steps_prints_on_a_few_sheets_with_every_row(pages: dict[str, Path], tmp_path: Path) -> None:
+    sheet = tmp_path / "run.pdf"
+    command = [*chromium(str(tmp_path / "profile")), "--no-pdf-header-footer", f"--print-to-pdf={sheet}"]
+    subprocess.run([*command, pages["run"].as_uri()], check=True, capture_output=True, timeout=120)
+    printed = [page.extract_text() for page in PdfReader(sheet).pages]
+    assert 4 <= len(printed) <= 8
+    whole = " ".join(" ".join(printed).split())
+    assert all(f"heads.{number} " in whole for number in range(1, 19))  # of the table
+    assert "The four lines as printed" in whole
+    assert "image needs build" in whole  # of a part that is folded on the screen
 
 
 HOST = """

@@ -21,7 +21,6 @@ _BAD = frozenset({"failed", "crashed", "INVALID"})
 _LATE = frozenset({"timed_out", "cancelled", "UNVERIFIED", "unknown", "running"})
 _MOST_NAMED = 20  # steps of a message, messages of a code
 _LONG = 11  # letters of a figure from which on it is set smaller
-_THROUGH = {"order": "came after the one above", "room": "was ready, and waited for what the one above held"}
 
 
 def html(page: Page, version: str) -> str:
@@ -131,7 +130,7 @@ def _chain_row(link: Link, at: float, whole: float, chart: Chart) -> Markup:
     held, ran = 100 * link.waited / whole, 100 * link.ran / whole
     text = words(link.ran) + (f", after {words(link.waited)} of waiting" if held >= 0.2 else "")
     if link.through == "room":
-        text += f" ({_THROUGH['room']})"
+        text += " (held up by the one above)"  # it was ready, and waited for what that one held
     left = 100 * at
     end = left + held + ran
     turned = end > 60

@@ -55,21 +55,24 @@ def grid(chart: Chart, scale: Scale, height: float) -> Markup:
     return el("g", lines)
 
 
-def steps_height(chart: Chart) -> int:
-    return ROW * len(chart.bars)
+def steps_height(rows: range) -> int:
+    return ROW * len(rows)
 
 
-def steps(chart: Chart, scale: Scale, *, linked: bool) -> Markup:
-    """Row by row what each step did. linked: bars are links to their rows in the table."""
-    rows = [_row(bar, i, scale, linked=linked) for i, bar in enumerate(chart.bars)]
-    return el("g", _links(chart, scale), rows)
+def steps(chart: Chart, scale: Scale, rows: range, *, linked: bool) -> Markup:
+    """What each step of these rows did, the first at the top. linked: bars are links to their rows in the table."""
+    drawn = [_row(chart.bars[row], place, scale, linked=linked) for place, row in enumerate(rows)]
+    return el("g", _links(chart, scale, rows), drawn)
 
 
-def _links(chart: Chart, scale: Scale) -> list[Markup]:
-    return [
-        el("line", x1=scale.at(at), x2=scale.at(at), y1=a * ROW + ROW / 2, y2=b * ROW + ROW / 2, class_="link")
-        for a, b, at in chart.links()
-    ]
+def _links(chart: Chart, scale: Scale, rows: range) -> list[Markup]:
+    """From row to row of the critical path; to a row that is not drawn the line ends at the edge."""
+    top, height, lines = ROW * rows.start, ROW * len(rows), list[Markup]()
+    for a, b, at in chart.links():
+        y1, y2 = (min(max(0, row * ROW + ROW / 2 - top), height) for row in (a, b))
+        if y1 != y2:
+            lines.append(el("line", x1=scale.at(at), x2=scale.at(at), y1=y1, y2=y2, class_="link"))
+    return lines
 
 
 def _row(bar: Bar, row: int, scale: Scale, *, linked: bool) -> Markup:

@@ -52,7 +52,7 @@ def svg(page: Page) -> str:
     bars = chart.bars[:_MOST_ROWS]
     shown_chart = Chart(chart.unit, chart.end, bars, 0, (), chart.now)
     parts.append(_steps(shown_chart, scale, y))
-    y += drawing.steps_height(shown_chart) + 40
+    y += drawing.steps_height(range(len(bars))) + 40
     left = len(chart.bars) - len(bars) + chart.left_out
     if left:
         parts.append(el("text", f"… {left:,} more rows", x=0, y=y))
@@ -106,12 +106,13 @@ def _lanes(lanes: Lanes, chart: Chart, scale: drawing.Scale, y: float) -> Markup
 
 
 def _steps(chart: Chart, scale: drawing.Scale, y: float) -> Markup:
-    height = drawing.steps_height(chart)
+    rows = range(len(chart.bars))
+    height = drawing.steps_height(rows)
     names = [
         el("text", _short(f"{name} {what}"), x=0, y=37 + drawing.ROW * i, class_="name on" if on else "name")
         for i, (name, what, on) in enumerate(drawing.names_of(chart.bars))
     ]
-    plot = el("g", drawing.grid(chart, scale, height), drawing.steps(chart, scale, linked=False))
+    plot = el("g", drawing.grid(chart, scale, height), drawing.steps(chart, scale, rows, linked=False))
     return _panel("Steps" if chart.unit == "s" else "Tasks", names, chart, scale, plot, height, y)
 
 

@@ -4,6 +4,8 @@ from fourfold_tools.page import drawing
 from fourfold_tools.page.chart import Chart, Lanes
 from fourfold_tools.page.markup import Markup, el, join
 
+_PART_ROWS = 36  # under one axis: as many as fit on a printed page, which cuts no drawing in two
+
 
 def timeline(chart: Chart) -> Markup:
     """The section with the chart."""
@@ -81,21 +83,23 @@ def _plot(chart: Chart, scale: drawing.Scale, height: int, content: Markup, told
 
 
 def _steps(chart: Chart, scale: drawing.Scale) -> Markup:
-    height = drawing.steps_height(chart)
-    content = el("g", drawing.grid(chart, scale, height), drawing.steps(chart, scale, linked=True))
+    starts = range(0, len(chart.bars), _PART_ROWS)
+    parts = [_part(chart, scale, range(start, min(start + _PART_ROWS, len(chart.bars)))) for start in starts]
+    return join([el("h4", "Steps" if chart.unit == "s" else "Tasks"), *parts])
+
+
+def _part(chart: Chart, scale: drawing.Scale, rows: range) -> Markup:
+    """Some rows under an axis of their own, with their names beside them."""
+    height = drawing.steps_height(rows)
+    content = el("g", drawing.grid(chart, scale, height), drawing.steps(chart, scale, rows, linked=True))
     told = "Every row is a link to its line in the table below"
     names = [
         el("li", name, el("span", what, class_="what") if what else None, class_="on" if on else None)
-        for name, what, on in drawing.names_of(chart.bars)
+        for name, what, on in drawing.names_of(chart.bars[rows.start : rows.stop])
     ]
-    return join(
-        [
-            el("h4", "Steps" if chart.unit == "s" else "Tasks"),
-            el(
-                "div",
-                el("ol", names, class_="names", aria_hidden="true"),
-                _plot(chart, scale, height, content, told, "group"),
-                class_="gantt",
-            ),
-        ]
+    return el(
+        "div",
+        el("ol", names, class_="names", aria_hidden="true"),
+        _plot(chart, scale, height, content, told, "group"),
+        class_="gantt",
     )
