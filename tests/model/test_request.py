@@ -52,8 +52,15 @@ def test_references_are_found_wherever_an_argument_may_hold_them() -> None:
     ]
 
 
+def test_a_step_without_a_name_is_called_after_its_place() -> None:
+    read = {"op": "read", "path": "a"}
+    steps = BatchRequest.model_validate({"steps": [read, {**read, "id": "own"}, read]}).steps or []
+    assert [step.id for step in steps] == ["s1", "own", "s3"]
+    assert "id" not in steps[0].model_fields_set
+
+
 def test_a_request_goes_through_json_and_back() -> None:
-    step = one(op="read", path={"from": "a", "field": "paths", "each": True}, needs=["b"])
+    step = one(id="r", op="read", path={"from": "a", "field": "paths", "each": True}, needs=["b"])
     assert isinstance(step, ReadStep)
     again = ReadStep.model_validate_json(step.model_dump_json(by_alias=True, exclude_unset=True))
     assert again == step

@@ -56,7 +56,8 @@ def _asks(runtime: Runtime, request: HookRequest) -> list[str]:
     if steps is None:
         return []  # the call will be refused with its faults; nothing runs
     edits = request.permission_mode == "acceptEdits"
-    return [f"{step.id or step.op}: {why}" for step in steps if (why := _why(runtime, step, edits=edits))]
+    reasons = [(step, _why(runtime, step, edits=edits)) for step in steps]
+    return [f"{step.id if 'id' in step.model_fields_set else step.op}: {why}" for step, why in reasons if why]
 
 
 def _steps(text: str) -> list[AnyStep] | None:

@@ -30,29 +30,28 @@ def prepare(
     """
     if len(steps) > max_steps:
         raise InvalidRequest([Fault("steps", f"expected at most {max_steps:,}, got {len(steps):,}")])
-    named = _named(steps)
-    ids = [step.id for step in named]
-    refs = [references(list(arguments_with_references(step).values())) for step in named]
+    ids = [step.id for step in steps]
+    refs = [references(list(arguments_with_references(step).values())) for step in steps]
     wanted = [
         [*((name, f"needs[{i}]") for i, name in enumerate(step.needs)), *((r.from_, "from") for r in mine)]
-        for step, mine in zip(named, refs, strict=True)
+        for step, mine in zip(steps, refs, strict=True)
     ]
     index = check_ids(ids, wanted, "steps")
     faults = [
         fault
-        for i, step in enumerate(named)
+        for i, step in enumerate(steps)
         if refs[i]
-        for fault in check_references(i, step, lambda ref: FIELDS[named[index[ref.from_]].op])
+        for fault in check_references(i, step, lambda ref: FIELDS[steps[index[ref.from_]].op])
     ]
     if faults:
         raise InvalidRequest(faults)
-    hard = _hard_edges(named, refs, index)
+    hard = _hard_edges(steps, refs, index)
     graph = Graph.build(ids, hard)
-    effects = _effects(named, effects_of)
+    effects = _effects(steps, effects_of)
     soft = conflict_edges(ids, graph.order, effects)
     if barrier:
         soft += barrier_edges(ids, graph.order, effects)
-    return Prepared(tuple(named), effects, Graph.build(ids, [*hard, *soft]) if soft else graph)
+    return Prepared(tuple(steps), effects, Graph.build(ids, [*hard, *soft]) if soft else graph)
 
 
 def _effects(steps: Sequence[AnyStep], effects_of: Callable[[AnyStep], Effects]) -> tuple[Effects, ...]:
@@ -64,11 +63,6 @@ def _effects(steps: Sequence[AnyStep], effects_of: Callable[[AnyStep], Effects])
         except NotFound as exc:
             raise InvalidRequest([Fault(f"steps[{i}]", exc.message)]) from exc
     return tuple(found)
-
-
-def _named(steps: Sequence[AnyStep]) -> list[AnyStep]:
-    """Every step with an id: its own, or `s` and its place, counted from 1."""
-    return [step if step.id else step.model_copy(update={"id": f"s{i}"}) for i, step in enumerate(steps, 1)]
 
 
 def _hard_edges(steps: Sequence[AnyStep], refs: Sequence[Sequence[Reference]], index: dict[str, int]) -> list[Edge]:

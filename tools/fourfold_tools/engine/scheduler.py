@@ -75,7 +75,7 @@ class Scheduler:
         self._seat = limiter.join(self._wake)
         self._free_lanes: list[int] = []
         self._lanes = 0
-        self._leaders: dict[str, Unit] = {}
+        self._leaders: dict[str, Unit | StepResult] = {}  # of one that has ended only the result is kept
         self._passes = 0
         self._refused: dict[tuple[str, ...], str] = {}
         self._paces = Paces(limiter)
@@ -201,10 +201,10 @@ class Scheduler:
             return False
         self._queue.take(unit)
         self._drop_claim(unit)
-        result = self.ledger.results.get((leader.index, leader.sub))
-        if result is None:
+        result = self.ledger.results.get((leader.index, leader.sub)) if isinstance(leader, Unit) else leader
+        if isinstance(leader, Unit) and result is None:
             leader.followers.append(unit)
-        else:
+        elif result is not None:
             self.ledger.share(unit, result)
             self._check_stop()
             self._wake()  # what waited for it may be ready now, and perhaps nothing runs whose end would say so
@@ -351,6 +351,8 @@ class Scheduler:
             self._paces.learn(unit, outcome, self.width)
             if self._stopped is not None or not self._retries.put_off(unit, outcome, self.now_s()):
                 self.ledger.finish(unit, outcome)
+                if unit.identity and self._leaders[unit.identity] is unit:
+                    self._leaders[unit.identity] = self.ledger.results[unit.index, unit.sub]
 
     def _check_stop(self) -> None:
         if self._work.stop_on_error and self.ledger.failed:

@@ -22,10 +22,7 @@ class RunState:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._hard: list[set[int]] = [set() for _ in graph.ids]
-        for edge in graph.edges:
-            if edge.hard:
-                self._hard[edge.after].add(edge.before)
+        self._hard = {(edge.before, edge.after) for edge in graph.edges if edge.hard}
         self._missing = [len(p) for p in graph.preds]
         self._gone = [False] * len(graph.ids)
         self._causes: dict[int, tuple[int, ...]] = {}
@@ -54,7 +51,7 @@ class RunState:
                 self._missing[s] -= 1
                 if self._gone[s]:
                     continue
-                if causes and v in self._hard[s]:
+                if causes and (v, s) in self._hard:
                     stack.append((s, causes))
                 elif self._missing[s] == 0:
                     self._ready.append(s)

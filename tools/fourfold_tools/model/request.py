@@ -1,8 +1,8 @@
 """A batch request: the steps an agent submits, as frozen models that refuse what the contract does not name."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, StrictBool
 
 OpName = Literal["read", "grep", "glob", "bash", "fetch"]
 
@@ -111,6 +111,19 @@ class FetchStep(StepBase):
 Step = Annotated[ReadStep | GrepStep | GlobStep | BashStep | FetchStep, Field(discriminator="op")]
 LocalStep = Annotated[ReadStep | GrepStep | GlobStep, Field(discriminator="op")]
 AnyStep = ReadStep | GrepStep | GlobStep | BashStep | FetchStep
+_S = TypeVar("_S", bound=StepBase)
+
+
+def _with_ids(steps: list[_S]) -> list[_S]:
+    """The steps with an id each: its own, or `s` and its place, counted from 1.
+
+    Written into them before anybody else sees them: a copy of each of ten thousand steps takes a dozen megabytes.
+    """
+    for i, step in enumerate(steps, 1):
+        if not step.id:
+            vars(step)["id"] = f"s{i}"
+    return steps
+
 
 # The argument of each op that a list spreads over sub-steps, in the order they are looked at.
 SPREAD: dict[str, tuple[str, ...]] = {
@@ -147,7 +160,7 @@ class BatchOptions(_Frozen):
 class BatchRequest(BatchOptions):
     """`batch`: any steps, or the rest of a stored run."""
 
-    steps: Annotated[list[Step], Field(min_length=1)] | None = None
+    steps: Annotated[list[Step], Field(min_length=1), AfterValidator(_with_ids)] | None = None
     unknown: Literal["parallel", "barrier"] = "parallel"
     resume: Name | None = None
     retry_unknown: StrictBool = False
@@ -156,7 +169,7 @@ class BatchRequest(BatchOptions):
 class InspectRequest(BatchOptions):
     """`inspect`: local steps that only read."""
 
-    steps: Annotated[list[LocalStep], Field(min_length=1)]
+    steps: Annotated[list[LocalStep], Field(min_length=1), AfterValidator(_with_ids)]
 
     def as_batch(self) -> BatchRequest:
         """The same request as a batch; its steps are already of the allowed ops."""
