@@ -12,7 +12,7 @@ from fourfold_tools.context.usage import Usage
 from fourfold_tools.model.effects import Effects
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.request import AnyStep, BashStep, GrepStep, ReadStep
-from fourfold_tools.prepare import prepare
+from fourfold_tools.prepare import Prepared, prepare
 
 USAGE = Usage(used_tokens=136_000, window_tokens=200_000, percent=68.0, source="transcript")
 
@@ -26,10 +26,16 @@ def effects_of(step: AnyStep) -> Effects:
 W = frozenset({"/w/a"})
 
 
+def ready(*steps: AnyStep) -> Prepared:
+    """The steps under their usual names."""
+    named = [step.model_copy(update={"id": f"s{i}"}) for i, step in enumerate(steps, 1)]
+    return prepare(named, effects_of, barrier=False, max_steps=100)
+
+
 def foretell(steps: list[AnyStep], weights: list[float] | None = None, width: int = 4) -> tuple[str, dict[str, Json]]:
-    ready = prepare(steps, effects_of, barrier=False, max_steps=100)
+    found = ready(*steps)
     used = weights or [1.0] * len(steps)
-    return forecast(ready.steps, ready.effects, ready.graph, used, width, USAGE, 12_500)
+    return forecast(found.steps, found.effects, found.graph, used, width, USAGE, 12_500)
 
 
 GREP = GrepStep(op="grep", pattern="x")
@@ -81,8 +87,8 @@ def test_it_says_where_the_context_will_stand() -> None:
 
 def foretell_at(percent: float, budget: int = 12_500) -> str:
     usage = Usage(int(2_000 * percent), 200_000, percent, stage_at(percent), "transcript")
-    ready = prepare([GREP, GREP], effects_of, barrier=False, max_steps=100)
-    return forecast(ready.steps, ready.effects, ready.graph, [1.0, 1.0], 4, usage, budget)[0]
+    found = ready(GREP, GREP)
+    return forecast(found.steps, found.effects, found.graph, [1.0, 1.0], 4, usage, budget)[0]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +115,6 @@ def test_it_says_what_the_level_after_it_means_before_the_caller_commits(percent
     ],
 )
 def test_what_a_step_may_cost_follows_its_bounds(step: AnyStep, tokens: int) -> None:
-    ready = prepare([GREP, step], effects_of, barrier=False, max_steps=100)
-    data = forecast(ready.steps, ready.effects, ready.graph, [1.0, 1.0], 4, USAGE, 100_000)[1]
+    found = ready(GREP, step)
+    data = forecast(found.steps, found.effects, found.graph, [1.0, 1.0], 4, USAGE, 100_000)[1]
     assert data["predicted_tokens"] == min(tokens, USAGE.budget_tokens(100_000))
