@@ -10,6 +10,7 @@ from fourfold_tools.resume import stored_steps, whole_record
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.steering.description import whole_plan
 from fourfold_tools.steering.steps import thaw
+from fourfold_tools.store.agent_runs import AgentRuns
 from fourfold_tools.store.plans import Plans
 
 
@@ -37,4 +38,5 @@ async def _plan(runtime: Runtime, name: str) -> Page:
     known = await whole_plan(runtime, name)
     settings = runtime.settings.report
     plan, progress = thaw(stored)
-    return plan_page(stored, plan, progress, known, time.time(), settings.most_bars, settings.most_rows)
+    runs = await AgentRuns(runtime.database).of(name)
+    return plan_page(stored, plan, progress, known, time.time(), settings.most_bars, settings.most_rows, runs)

@@ -6,6 +6,7 @@ from pathlib import Path
 from fourfold_tools.fleet.course import Course
 from fourfold_tools.live.record import RecordFile
 from fourfold_tools.live.snapshot import LiveRun, RunningStep, Slots, Snapshot, freeze
+from fourfold_tools.store.agent_runs import worker_name
 from fourfold_tools.store.owner import this_process
 
 _EVERY_S = 0.5  # as often as a server writes
@@ -38,7 +39,7 @@ def snapshot_of(course: Course, plan: str, cwd: str, now: float) -> Snapshot:
     running = [
         RunningStep(
             id=attempt.task,
-            title=f"{attempt.body.title} ({attempt.worker.rpartition('/')[2].partition(':')[0]})",
+            title=f"{attempt.body.title} ({worker_name(attempt.worker)})",
             lane=lane,
             since_s=max(0.0, 60 * course.gone_min - (now - (attempt.started or now))),
             attempt=attempt.attempt,

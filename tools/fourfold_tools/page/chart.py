@@ -65,10 +65,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Lanes under a title, each with its blocks in order."""
+    """Lanes under a title, each with its blocks in order. names: of the lanes, where they have any."""
 
     title: str
     lanes: tuple[tuple[Block, ...], ...]
+    names: tuple[str, ...] = ()
+
+    def name(self, lane: int) -> str:
+        return self.names[lane] if self.names else f"lane {lane + 1}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """numeric: columns set to the right. left_out: rows beyond the bound."""
+    """numeric: columns set to the right. left_out: rows beyond the bound. in_text: shown in a terminal too."""
 
     title: str
     columns: tuple[str, ...]
@@ -60,6 +60,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
     left_out: int = 0
     folded: bool = False
+    in_text: bool = False
 
 
 def kept_rows(names: Sequence[str], linked: Set[str], most: int) -> list[int]:

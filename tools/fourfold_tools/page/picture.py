@@ -100,7 +100,7 @@ def _figure(figure: Figure, place: int) -> Markup:
 
 def _lanes(lanes: Lanes, chart: Chart, scale: drawing.Scale, y: float) -> Markup:
     height = drawing.lanes_height(lanes)
-    names = [el("text", f"lane {i + 1}", x=0, y=38 + 24 * i) for i in range(len(lanes.lanes))]
+    names = [el("text", lanes.name(i), x=0, y=38 + 24 * i) for i in range(len(lanes.lanes))]
     plot = el("g", drawing.grid(chart, scale, height), drawing.lanes_drawing(lanes, chart, scale))
     return _panel(lanes.title, names, chart, scale, plot, height, y)
 

@@ -8,8 +8,11 @@ from fourfold_tools.deployment.progress import ENDED, Progress, TaskProgress
 from fourfold_tools.model.output import Json
 from fourfold_tools.page.chart import Bar, Block, Chart, Lanes, Segment, packed
 from fourfold_tools.page.critical import Link, Span, realised_path
+from fourfold_tools.page.fleet_page import on_the_clock, usd_by_task, with_workers
+from fourfold_tools.page.levels import levels_table, minutes
 from fourfold_tools.page.model import Fault, Figure, Page, Row, Table, kept_rows
 from fourfold_tools.page.verdicts import part_of, verdicts_of
+from fourfold_tools.store.agent_runs import AgentRun
 from fourfold_tools.store.plans import StoredPlan
 
 _MOST_NAMED = 4
@@ -25,11 +28,15 @@ def plan_page(
     now: float,
     most_bars: int,
     most_rows: int,
+    runs: Sequence[AgentRun] = (),
 ) -> Page:
-    """Everything about a plan. known: its whole description as JSON. now: seconds of the epoch.
+    """Everything about a plan. known: its whole description as JSON. now: seconds of the epoch. runs: of a fleet's
+    agents.
 
-    The clock is the plan's own: reported minutes drive it. Tasks at work reach to where the clock has come.
+    The clock is the plan's own, which reported minutes drive; where a fleet has carried the plan out it is the real
+    one. Tasks at work reach to where the clock has come.
     """
+    stored_progress, progress = progress, on_the_clock(plan, progress, runs) if runs else progress
     spans = {plan.graph.ids[v]: s for v, task in enumerate(progress.tasks) if (s := _span(task, now))}
     preds = {name: [plan.graph.ids[p] for p in plan.graph.preds[v]] for v, name in enumerate(plan.graph.ids)}
     complete = progress.complete
@@ -39,7 +46,8 @@ def plan_page(
     bars = [_bar(plan, progress.tasks[v], v, spans, preds, on_path) for v in order]
     drawn = {bar.key for bar in bars[:most_bars]}
     mathver = part_of(known.get("mathver"))
-    return Page(
+    levels = levels_table(plan, known, usd_by_task(runs) if runs else None, most_rows)
+    page = Page(
         kind="plan",
         name=stored.id,
         state="complete" if complete else "running" if progress.of("running") else "waiting",
@@ -63,10 +71,12 @@ def plan_page(
         tables=(
             _tasks_table(plan, progress, spans, on_path, kept_rows(plan.graph.ids, drawn, most_rows)),
             _order_table(plan, most_rows),
+            *((levels,) if levels else ()),
         ),
         notes=tuple(_notes(known)),
         text=("Orchestrators", str(known["notation"])),
     )
+    return with_workers(page, stored_progress, runs, most_rows) if runs else page
 
 
 def _span(task: TaskProgress, now: float) -> Span | None:
@@ -123,11 +133,6 @@ def _aside(plan: Deployment, task: TaskProgress, v: int, span: Span | None) -> s
     return told + tries + ("" if task.state == "ok" else f" · {task.state}")
 
 
-def minutes(value: float) -> str:
-    """`5.9 min`; below a tenth in seconds."""
-    return f"{60 * value:.0f} s" if 0 < value < 0.1 else f"{value:.3g} min"
-
-
 def _told(
     plan: Deployment, task: TaskProgress, v: int, span: Span | None, before: Sequence[str], critical: bool
 ) -> str:
@@ -171,15 +176,15 @@ def _figures(plan: Deployment, progress: Progress, known: Mapping[str, Json], st
     others = ", ".join(f"{n} {state}" for state, n in counts.items() if state != "ok")
     complete = progress.complete
     figures = [
-        Figure("Planned", f"{s.makespan_min:.3g} min", f"on {s.lanes} agents; at least {s.lower_bound_min:.3g} min"),
+        Figure("Planned", minutes(s.makespan_min), f"on {s.lanes} agents; at least {minutes(s.lower_bound_min)}"),
         Figure(
             "Took" if complete else "So far",
-            f"{predicted['real_min']:.3g} min",
+            minutes(predicted["real_min"]),
             _against(predicted["real_min"], s.makespan_min)
             if complete
-            else f"about {predicted['remaining_min']:.3g} min to go",
+            else f"about {minutes(predicted['remaining_min'])} to go",
         ),
-        Figure("One by one", f"{s.sequential_min:.3g} min", "the sum of what was expected of each task"),
+        Figure("One by one", minutes(s.sequential_min), "the sum of what was expected of each task"),
         Figure("Tasks ok", f"{counts['ok']} of {len(plan.tasks)}", others or "all of them"),
         Figure("Shape", plan.choice.type, plan.choice.reason),
     ]

@@ -30,8 +30,8 @@ def text(page: Page, width: int) -> str:
     lines += ["", *page.lines] if page.lines else []
     if page.text is not None and page.chart is None:
         lines += ["", page.text[1]]
-    if page.chart is None:
-        lines += [line for table in page.tables for line in ("", *_table(table))]
+    told = [table for table in page.tables if table.in_text or page.chart is None]
+    lines += [line for table in told for line in ("", *_table(table))]
     return "\n".join(map(shown, lines))
 
 

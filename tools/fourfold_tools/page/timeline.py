@@ -62,7 +62,7 @@ def _lanes(lanes: Lanes, chart: Chart, scale: drawing.Scale) -> Markup | None:
     if not lanes.lanes:
         return None
     height = drawing.lanes_height(lanes)
-    names = [el("li", f"lane {i + 1}") for i in range(len(lanes.lanes))]
+    names = [el("li", lanes.name(i)) for i in range(len(lanes.lanes))]
     plot = el("g", drawing.grid(chart, scale, height), drawing.lanes_drawing(lanes, chart, scale))
     return join(
         [

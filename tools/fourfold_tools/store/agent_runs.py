@@ -27,6 +27,12 @@ class AgentRun:
     tokens: int | None
 
 
+def worker_name(worker: str) -> str:
+    """`HOST/PID` of a worker, as people are shown it: its host goes without what tells starts of it apart."""
+    host, _, process = worker.rpartition("/")
+    return f"{host.partition('.')[0]}/{process.partition(':')[0]}" if worker else "nobody"
+
+
 class AgentRuns:
     """The runs of a store's plans; kept as long as the plan is."""
 
