@@ -1,7 +1,6 @@
 """One execution of a batch: from the checked graph through the scheduler and verification to the answer."""
 
 import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +13,7 @@ from fourfold_tools.answer.decisions import pressure_signals, trouble_signals
 from fourfold_tools.answer.files import write_files
 from fourfold_tools.answer.report import Delivered, RunReport
 from fourfold_tools.answer.structured import head_data, render_json
-from fourfold_tools.answer.text import Cut, render_text
+from fourfold_tools.answer.text import render_text
 from fourfold_tools.answer.title import title
 from fourfold_tools.caller import Caller, Reply, Report
 from fourfold_tools.context.signals import Signal
@@ -23,10 +22,8 @@ from fourfold_tools.engine.scheduler import Scheduler
 from fourfold_tools.engine.work import Journal, Work
 from fourfold_tools.handoffs.write import HandoffUnwritten, new_id, write_handoff
 from fourfold_tools.hook import approved_steps
-from fourfold_tools.mathver.report import MathVer
 from fourfold_tools.model.output import Json
 from fourfold_tools.model.request import AnyStep, BatchRequest, ReadStep
-from fourfold_tools.model.result import StepResult
 from fourfold_tools.ops.glob import expand_glob, is_glob
 from fourfold_tools.prepare import Prepared
 from fourfold_tools.progress import Progress, telling
@@ -34,10 +31,7 @@ from fourfold_tools.resume import Rest
 from fourfold_tools.runtime import Runtime
 from fourfold_tools.store.database import StoreBusy
 from fourfold_tools.store.journal import RunJournal
-from fourfold_tools.verification.live import Finished, verify_live
-from fourfold_tools.verification.load import LoadLog
-from fourfold_tools.verification.record import judge, record_of_run, with_tokens
-from fourfold_tools.verification.rerun import Arms
+from fourfold_tools.verification.of_run import RunVerification, Verdict
 
 _NOT_KEPT = {"steps", "resume", "force", "context"}  # of a request: how it was made is no part of what it asks for
 _CLOSE_S = 5.0  # seconds that a cancelled run may take to be written down
@@ -67,13 +61,9 @@ class Execution:
         self._asked = width
         self._budget = budget
         self._usage = Usage()
-        self._load: LoadLog | None = None
         self._handoff: str | None = None
         self._decided = runtime.pressure.made
-        self._alone: list[Cut] = []
-        self._signals: list[Signal] = []
-        self._began = time.time()
-        self._cpu_s = 0.0
+        self._verification = RunVerification(runtime, prepared, request.verify, rest.done)
 
     async def run(self, report: Report, on_change: Callable[[Scheduler], None]) -> Reply:
         """Run it; when cancelled, what had finished is in the store before the cancellation goes on."""
@@ -104,7 +94,7 @@ class Execution:
                 tasks.start_soon(journal.write_on)
                 tasks.start_soon(progress.tell, scheduler)
                 tasks.start_soon(self._runtime.pressure.watch)
-                await self._run_steps(scheduler)
+                await self._verification.watch(scheduler.run)
                 await measured.wait()
                 tasks.cancel_scope.cancel()
             reply = await self._answer(journal, scheduler, progress)
@@ -113,13 +103,13 @@ class Execution:
         except anyio.get_cancelled_exc_class():
             ending = "cancelled"
             with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_S):
-                finished = self._report(journal, scheduler, self._unverified(scheduler))
+                finished = self._report(journal, scheduler, self._verification.unverified(scheduler))
                 await journal.close("cancelled", self._stored(finished, 0))
             raise
         finally:
             del self._runtime.active[journal.run]
             self._runtime.live.runs_ended()
-            results = self._ran_now(scheduler)
+            results = self._verification.ran_now(scheduler)
             telemetry.ended(journal.run, ending, results, scheduler.now_s(), scheduler.wall_s())
 
     def _is_calm(self) -> bool:
@@ -140,18 +130,6 @@ class Execution:
                 await journal.belongs_to(self._usage.conversation.key)
         finally:
             done.set()
-
-    async def _run_steps(self, scheduler: Scheduler) -> None:
-        start = time.process_time()
-        if self._request.verify == "off":
-            await scheduler.run()
-        else:
-            self._load = LoadLog()
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._load.watch)
-                await scheduler.run()
-                tasks.cancel_scope.cancel()
-        self._cpu_s = time.process_time() - start
 
     async def _begin(self) -> RunJournal:
         """A run of its own, or the one that this very batch was kept as when it was refused: it never runs twice."""
@@ -235,7 +213,7 @@ class Execution:
     async def _answer(self, journal: RunJournal, scheduler: Scheduler, progress: Progress) -> Reply:
         if self._usage.announcement and not self._usage.allow(1).new_work:
             self._handoff = new_id()
-        report = self._report(journal, scheduler, await self._verified(journal, scheduler, progress))
+        report = self._report(journal, scheduler, await self._verdict(journal, scheduler, progress))
         budget = min(
             self._budget, max(self._runtime.settings.batch.min_tokens, self._usage.budget_tokens(self._budget))
         )
@@ -249,7 +227,7 @@ class Execution:
             structured, answer = render_json(report, budget, spill)
         else:
             answer = render_text(report, budget, spill)
-        unwritten = await write_files((*answer.cuts, *self._alone))
+        unwritten = await write_files((*answer.cuts, *self._verification.kept))
         unstored = await journal.close("done", self._stored(report, answer.tokens))
         unwritten_handoff = None if self._handoff is None else await self._write_handoff(self._handoff)
         await self._runtime.timings.learn(self._prepared.steps, report.results)
@@ -260,65 +238,11 @@ class Execution:
             structured["signals"] += [signal.data() for signal in late]
         return Reply(blocks, answer.images, structured, all_ok=all(r.state == "ok" for r in report.results))
 
-    async def _verified(
-        self, journal: RunJournal, scheduler: Scheduler, progress: Progress
-    ) -> Callable[[Delivered], MathVer]:
-        """The verification that was asked for."""
+    async def _verdict(self, journal: RunJournal, scheduler: Scheduler, progress: Progress) -> Verdict:
         if self._request.verify == "off":
-            return self._unverified(scheduler)
-        finished = Finished(
-            run=journal.run,
-            prepared=self._prepared,
-            results=self._ran_now(scheduler),
-            wall_s=scheduler.wall_s(),
-            width=scheduler.width,
-            began=self._began,
-            server_cpu_s=self._cpu_s,
-            load=self._load.load() if self._load else None,
-        )
+            return self._verification.unverified(scheduler)
         async with telling(lambda: progress.tell(scheduler)):
-            found, arms = await verify_live(self._runtime, finished, whole=self._request.verify == "full")
-        self._keep_both(journal, scheduler, found, arms)
-        return self._priced(found, finished.results)
-
-    def _keep_both(self, journal: RunJournal, scheduler: Scheduler, found: MathVer, arms: Arms) -> None:
-        """Of a step that degraded beside others both results are kept: the run's, and the one from alone."""
-        for key, result in scheduler.ledger.results.items():
-            if result.id in found.quality.degraded and result.id in arms.other:
-                path = str(self._runtime.run_files(journal.run) / f"{result.id}.alone.txt")
-                self._alone.append(Cut(result.id, path, arms.other[result.id]))
-                scheduler.ledger.results[key] = replace(result, note=f"alone it gave another result: {path}")
-        if found.quality.degraded:
-            names = {r.lane for r in scheduler.ledger.ordered() if r.id in found.quality.degraded}
-            told = ", ".join(f"lane {lane}" for lane in sorted(n for n in names if n is not None))
-            reason = f"{', '.join(found.quality.degraded)} gave another result beside others than alone"
-            self._signals.append(
-                Signal("degraded", told or "run", reason, "their results from alone are kept in files")
-            )
-
-    def _unverified(self, scheduler: Scheduler) -> Callable[[Delivered], MathVer]:
-        """Invariants and bounds only."""
-        results = self._ran_now(scheduler)
-        record = record_of_run(
-            self._prepared,
-            results,
-            wall_s=scheduler.wall_s(),
-            width=scheduler.width,
-            cores=self._runtime.cores,
-            hashes=False,
-        )
-        return self._priced(judge(replace(record, server_cpu_s=self._cpu_s or None), Arms(), 0), results)
-
-    def _ran_now(self, scheduler: Scheduler) -> list[StepResult]:
-        """The results of this execution; of a resumed run not those that it found, which ran on another clock."""
-        return [r for r in scheduler.ledger.ordered() if r.index not in self._rest.done]
-
-    def _priced(self, found: MathVer, results: Sequence[StepResult]) -> Callable[[Delivered], MathVer]:
-        """The verification, ready to take in what the answer costs; arguments are the same for separate calls."""
-        ok = sum(r.state == "ok" for r in results)
-        calls = sum(r.started_s is not None for r in results)
-        overhead = self._runtime.settings.context.call_overhead_tokens
-        return lambda cost: with_tokens(found, ok, cost.tokens, cost.bodies, calls, cost.cut, overhead)
+            return await self._verification.verdict(journal.run, scheduler)
 
     def _new_fault(self) -> str | None:
         """The store's fault that no answer has told yet; `status` tells it as long as it lasts."""
@@ -328,13 +252,11 @@ class Execution:
         self._runtime.told_fault = fault
         return fault
 
-    def _report(
-        self, journal: RunJournal, scheduler: Scheduler, verdict: Callable[[Delivered], MathVer]
-    ) -> RunReport:
+    def _report(self, journal: RunJournal, scheduler: Scheduler, verdict: Verdict) -> RunReport:
         signals = [told] if (told := self._usage.announcement) else []
         if self._handoff is not None:
             signals = [_handed_over(signal, self._handoff) for signal in signals]
-        signals += [*self._signals, *pressure_signals(self._runtime.pressure.since(self._decided))]
+        signals += [*self._verification.signals, *pressure_signals(self._runtime.pressure.since(self._decided))]
         signals += trouble_signals(scheduler.changes)
         if fault := self._new_fault():
             signals.append(_store_signal(fault))
