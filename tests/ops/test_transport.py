@@ -214,3 +214,58 @@ async def test_as_many_requests_run_at_once_as_there_may_be_connections_after_ot
                 for _ in range(20):
                     group.start_soon(http.get, "http://93.184.216.34/")
     assert len(dial.dialled) == 27
+
+
+KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Keeping(Dial):
+    """Connections that stay open behind an answer, and hear nothing more unless they have `ended`."""
+
+    def __init__(self, ended: bool = False) -> None:
+        super().__init__()
+        self.ended = ended
+
+    async def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
+        dial = self
+
+        class Kept(Stream):
+            async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+                await super().write(buffer, timeout)
+                self.answer = KEPT
+
+            def get_extra_info(self, info: str) -> object:
+                return dial.ended
+
+        self.dialled.append(host)
+        self.streams.append(Kept(b""))
+        return self.streams[-1]
+
+
+@pytest.mark.parametrize(("ended", "connections"), [(False, 1), (True, 3)])
+async def test_a_connection_is_used_again_unless_its_other_side_has_ended_it(ended: bool, connections: int) -> None:
+    dial = Keeping(ended)
+    async with client(dial) as http:
+        for path in "abc":
+            assert (await http.get(f"http://93.184.216.34/{path}")).text == "ok"
+    assert len(dial.streams) == connections
+    assert all(stream.closed for stream in dial.streams)
+
+
+async def test_no_more_connections_are_open_than_there_may_be_whatever_their_origin() -> None:
+    dial = Keeping()
+    async with client(dial, max_connections=2) as http:
+        for host in (1, 2, 3, 1, 3):
+            await http.get(f"http://93.184.216.{host}/")
+            assert sum(not stream.closed for stream in dial.streams) <= 2
+    assert dial.dialled == [f"93.184.216.{host}" for host in (1, 2, 3, 1)]  # the third was still open at the end
+
+
+async def test_an_answer_that_is_left_before_its_end_closes_its_connection() -> None:
+    dial = Keeping()
+    async with client(dial) as http:
+        async with http.stream("GET", "http://93.184.216.34/"):
+            pass
+        assert dial.streams[0].closed
+        await http.get("http://93.184.216.34/")
+    assert len(dial.streams) == 2

@@ -2,6 +2,8 @@
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fourfold_tools.errors import Denied, InvalidRequest, NetworkFailure
 from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, shown
@@ -22,6 +24,16 @@ from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, sho
 )
 def test_a_url_has_one_spelling(text: str, sent: str) -> None:
     assert str(page_url(text)) == sent
+
+
+@given(
+    st.sampled_from(["http://", "https://", "HTTP://", "Https://"]),
+    st.sampled_from(["h", "H.example", "h:80", "h:443", "h:8080", "b\u00fccher.example"]),
+    st.text("/a.?&=#%2+;:@\u00e9 ", max_size=12),
+)
+def test_a_url_is_spelled_as_its_parser_spells_it_without_the_fragment(scheme: str, host: str, rest: str) -> None:
+    text = f"{scheme}{host}/{rest}".strip()
+    assert str(page_url(text)) == str(httpx2.URL(text).copy_with(fragment=None))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from fourfold_tools.model.output import FetchOutput, Image
 from fourfold_tools.model.request import AnyStep, FetchStep
 from fourfold_tools.model.result import Failure, Outcome
 from fourfold_tools.ops.base import Call, ResourceClass, literal
-from fourfold_tools.ops.media import is_opaque, media_type
+from fourfold_tools.ops.media import is_opaque, is_plain, media_type
 from fourfold_tools.ops.page_cache import Loaded, PageCache
 
 # httpx2, the HTML parser and the converter are imported with the first fetch: most batches never fetch.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fourfold_tools.ops.web import Answer, Web
 
 _CONVERTERS = 2  # threads; parser and converter release the GIL, more threads only take memory
+_INLINE_BYTES = 32_768  # of text that is shown as it comes: less work on the event loop than a thread to start it in
 _ERROR_BYTES = 65_536  # of the body of an error page, and characters of it that are shown
 _ERROR_CHARS = 2_000
 _RETRYABLE = {408, 425, 429}
@@ -154,6 +155,8 @@ class FetchOp:
         )
 
     async def _page(self, answer: "Answer", form: "Format") -> "Page":
+        if len(answer.body) <= _INLINE_BYTES and is_plain(media_type(answer.headers.get("content-type", ""))):
+            return _convert(answer, form, self._settings)
         return await anyio.to_thread.run_sync(
             _convert, answer, form, self._settings, abandon_on_cancel=True, limiter=self._converters
         )

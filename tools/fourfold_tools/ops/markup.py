@@ -46,7 +46,13 @@ _FLAT = _names("a area base br col embed hr img input link meta param source tra
 _INDENTING = _names("blockquote ul ol dl menu dir table")
 _FORMATTING = _names("b big code em font i s small strike strong tt u")
 _FOREIGN = _names("svg math")
-_KINDS = (lambda name: name not in _FLAT, _INDENTING.__contains__, _FORMATTING.__contains__)
+
+
+def _nests(name: bytes) -> bool:
+    return name not in _FLAT
+
+
+_KINDS = (_nests, _INDENTING.__contains__, _FORMATTING.__contains__)
 _PHRASING = _FORMATTING | _names("a span img br wbr sub sup kbd var samp abbr cite q mark del ins")
 
 

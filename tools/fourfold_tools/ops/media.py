@@ -28,6 +28,11 @@ def is_textual(media: str) -> bool:
     return media.startswith("text/") or not _TEXTUAL.isdisjoint(re.split(r"[/+.-]", media))
 
 
+def is_plain(media: str) -> bool:
+    """Whether it names a text that is shown as it comes, without a look for links in it."""
+    return is_textual(media) and not is_html(media) and not is_markdown(media)
+
+
 def is_vague(media: str) -> bool:
     """Whether it says nothing, so that only the bytes can tell."""
     return media in _VAGUE

@@ -44,7 +44,7 @@ _LASTING = _names(b"html head body frameset")
 _VOID = _names(b"area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr")
 # All others are phrases: their end tag reaches to the next special element.
 _SPECIAL = _BLOCKS | _PARTS | _LASTING | {b"form"}
-_FOREIGN = (b"svg", b"math")
+_FOREIGN = _names(b"svg math")
 _LOOK_BACK = 100  # phrases within each other, which keeps the reading linear
 UNKNOWN = 1 << 30  # deeper than any page: scripts or CDATA within a drawing or a formula, which read in two ways
 
@@ -63,9 +63,9 @@ class _Room:
     wall: bytes
     outside: int
     inside: int = 0
-    stack: list[bytes] = field(default_factory=list)
-    names: dict[bytes, int] = field(default_factory=dict)
-    marks: dict[bytes, int] = field(default_factory=dict)
+    stack: list[bytes] = field(default_factory=list[bytes])
+    names: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    marks: dict[bytes, int] = field(default_factory=dict[bytes, int])
 
 
 def depths(data: bytes, kinds: Sequence[Callable[[bytes], bool]]) -> list[int]:

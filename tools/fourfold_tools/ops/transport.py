@@ -3,23 +3,23 @@
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
-from typing import Protocol, cast
 
 import anyio
+import h11
 import httpcore2
 import httpx2
 
 from fourfold_tools.errors import Denied, NetworkFailure
 from fourfold_tools.ops.addresses import METADATA_NAMES, host_address, refusal
+from fourfold_tools.ops.connections import Body, Connections, Origin
+from fourfold_tools.ops.streams import Dial
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
-_IDLE_S = 30.0  # a connection that nobody used for so long is closed
-_POOL_CONNECTIONS = 8
 _LOOKUPS = 16  # names looked up at a time, each in a thread that mostly waits
 _NEXT_ADDRESS_S = 0.25  # RFC 8305, section 5
 
@@ -41,7 +41,7 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
         self._allow_private = allow_private
         self._resolve = resolve or self._look_up
         self._lookups = anyio.CapacityLimiter(_LOOKUPS)
-        self._dial = dial or cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+        self._dial = dial or Dial()
 
     async def connect_tcp(
         self,
@@ -84,95 +84,36 @@ class CheckedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class CheckedTransport(httpx2.AsyncBaseTransport):
-    """httpx2 over pools of checked connections; what goes wrong below comes out as Denied or NetworkFailure.
-
-    Several small pools, because a pool looks at each of its connections whenever a request begins or ends: with 32 in
-    one that took a quarter of a fetch. Mutable: how many requests each pool has.
-    """
+    """httpx2 over checked connections; what goes wrong below comes out as Denied or NetworkFailure. For GET alone."""
 
     def __init__(self, backend: CheckedBackend, *, max_connections: int) -> None:
-        tls = httpx2.create_ssl_context()
-        pools = -(-max_connections // _POOL_CONNECTIONS)
-        self._room = -(-max_connections // pools)
-        self._pools = [
-            httpcore2.AsyncConnectionPool(
-                ssl_context=tls,
-                max_connections=self._room,
-                max_keepalive_connections=self._room,
-                keepalive_expiry=_IDLE_S,
-                network_backend=backend,
-            )
-            for _ in range(pools)
-        ]
-        self._busy = [0] * len(self._pools)
+        self._connections = Connections(backend, httpx2.create_ssl_context(), max_connections)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = httpcore2.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.url.raw_path,
-        )
-        asked = httpcore2.Request(
-            method=request.method,
-            url=url,
-            headers=request.headers.raw,
-            content=cast("AsyncIterable[bytes]", request.stream),
-            extensions=request.extensions,
-        )
-        index = self._choose(hash((url.scheme, url.host, url.port)))
-        self._busy[index] += 1
-        done = partial(self._done, index)
-        try:
-            with _translated(request.url.host):
-                answer = await self._pools[index].handle_async_request(asked)
-        except BaseException:
-            done()
-            raise
-        body = _Body(cast("_ClosableStream", answer.stream), request.url.host, done)
-        return httpx2.Response(answer.status, headers=answer.headers, stream=body)
-
-    def _choose(self, origin: int) -> int:
-        """The pool for an origin: its own, else the next one with room, else the one with the fewest requests."""
-        places = [(origin + step) % len(self._pools) for step in range(len(self._pools))]
-        free = next((i for i in places if self._busy[i] < self._room), None)
-        return min(places, key=self._busy.__getitem__) if free is None else free
-
-    def _done(self, index: int) -> None:
-        self._busy[index] -= 1
+        url = request.url
+        origin = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
+        with _translated(url.host):
+            status, headers, body = await self._connections.get(origin, url.raw_path, request.headers.raw)
+        return httpx2.Response(status, headers=list(headers), stream=AnswerBody(body, url.host))
 
     async def aclose(self) -> None:
-        for pool in self._pools:
-            await pool.aclose()
+        await self._connections.aclose()
 
 
-class _ClosableStream(Protocol):
-    """What httpcore2 hands out as the body of an answer."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
-    async def aclose(self) -> None: ...
-
-
-class _Body(httpx2.AsyncByteStream):
+class AnswerBody(httpx2.AsyncByteStream):
     """The bytes of an answer as they arrive, with the errors of this module."""
 
-    def __init__(self, stream: _ClosableStream, host: str, done: Callable[[], None]) -> None:
-        self._stream = stream
+    def __init__(self, body: Body, host: str) -> None:
+        self._body = body
         self._host = host
-        self._done: Callable[[], None] | None = done
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
         with _translated(self._host):
-            async for part in self._stream:
+            async for part in self._body:
                 yield part
 
     async def aclose(self) -> None:
-        done, self._done = self._done, None
-        try:
-            await self._stream.aclose()
-        finally:
-            if done is not None:
-                done()
+        await self._body.aclose()
 
 
 async def _first(
@@ -220,7 +161,7 @@ def _translated(host: str) -> Generator[None]:
         raise NetworkFailure(f"{host} did not answer in time", retryable=True) from exc
     except httpcore2.ConnectError as exc:
         raise _not_connected(host, exc) from exc
-    except httpcore2.ProtocolError as exc:
+    except h11.ProtocolError as exc:
         raise NetworkFailure(f"{host} broke off its answer or sent no valid HTTP", retryable=True) from exc
     except (httpcore2.NetworkError, OSError) as exc:
         raise NetworkFailure(f"the connection to {host} was lost", retryable=True) from exc

@@ -1,9 +1,8 @@
 """The web: GET requests through one client, redirects followed by hand, bodies read within a bound."""
 
-from collections.abc import Callable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx2
@@ -11,7 +10,7 @@ import httpx2
 from fourfold_config.settings import Fetch
 from fourfold_tools.errors import Denied, NetworkFailure, Unsupported
 from fourfold_tools.ops.robots import MAX_BYTES, Robots
-from fourfold_tools.ops.transport import CheckedBackend, CheckedTransport, Resolve
+from fourfold_tools.ops.transport import AnswerBody, CheckedBackend, CheckedTransport, Resolve
 from fourfold_tools.ops.weburl import keeps_headers, page_url, redirect_url, shown
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -35,7 +34,7 @@ class Answer:
 
 
 class Web:
-    """One client for all requests of a process: its connections are kept, cookies and proxy variables are not used.
+    """One transport for all requests of a process: its connections are kept, cookies and proxies are not used.
 
     Proxies are left out because they connect by themselves, behind the check of addresses.
     """
@@ -50,18 +49,14 @@ class Web:
         self._max_redirects = settings.max_redirects
         self._refusal = refusal
         backend = CheckedBackend(allow_private=settings.allow_private, resolve=resolve)
-        self._client = httpx2.AsyncClient(
-            transport=CheckedTransport(backend, max_connections=settings.max_connections),
-            trust_env=False,
-            timeout=None,
-            headers={"User-Agent": f"fourfold/{_version()}"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        self._transport = CheckedTransport(backend, max_connections=settings.max_connections)
+        client = httpx2.AsyncClient(transport=self._transport, trust_env=False)  # knows the usual headers
+        self._headers = {**client.headers, "user-agent": f"fourfold/{_version()}"}
         self._robots = Robots(self._robots_txt, settings.cache_s) if settings.robots else None
-        self._codings = {c.strip() for c in self._client.headers["accept-encoding"].split(",")} | {"identity", ""}
+        self._codings = {c.strip() for c in self._headers["accept-encoding"].split(",")} | {"identity", ""}
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def get(
         self, text: str, headers: Mapping[str, str], limit: Callable[[int, str], int], accept: str = "*/*"
@@ -95,7 +90,7 @@ class Web:
         while True:
             if robots is not None:
                 await robots.check(url)
-            async with self._client.stream("GET", url, headers={"accept": accept, **headers}) as response:
+            async with self._answer(url, {"accept": accept, **headers}) as response:
                 if response.status_code not in _REDIRECTS or "location" not in response.headers:
                     return await self._read(response, limit)
                 await _drain(response)
@@ -110,6 +105,16 @@ class Web:
                 headers = {}
             url = target
             seen.add(url)
+
+    @asynccontextmanager
+    async def _answer(self, url: httpx2.URL, headers: Mapping[str, str]) -> AsyncGenerator[httpx2.Response]:
+        request = httpx2.Request("GET", url, headers={**self._headers, **headers})
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        try:
+            yield response
+        finally:
+            await response.aclose()
 
     async def _read(self, response: httpx2.Response, limit: Callable[[int, str], int]) -> Answer:
         coding = response.headers.get("content-encoding", "").lower()
@@ -128,7 +133,7 @@ async def _body(response: httpx2.Response, max_bytes: int) -> tuple[bytes, bool]
     parts: list[bytes] = []
     size = 0
     try:
-        async with aclosing(response.aiter_bytes()) as stream:
+        async with aclosing(_parts(response)) as stream:
             async for part in stream:
                 parts.append(part)
                 size += len(part)
@@ -137,6 +142,13 @@ async def _body(response: httpx2.Response, max_bytes: int) -> tuple[bytes, bool]
     except httpx2.DecodingError as exc:
         raise NetworkFailure(f"{shown(response.url)}: its compressed body is damaged", retryable=True) from exc
     return b"".join(parts)[:max_bytes], size > max_bytes
+
+
+def _parts(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    """The body without its content coding, in bounded parts; as it comes where it has none."""
+    if "content-encoding" in response.headers or not isinstance(response.stream, AnswerBody):
+        return response.aiter_bytes()
+    return aiter(response.stream)
 
 
 async def _drain(response: httpx2.Response) -> None:

@@ -63,7 +63,9 @@ def _parsed(text: str) -> tuple[httpx2.URL | None, str]:
     if len(text) > _MAX_CHARS:
         return None, f"a URL of more than {_MAX_CHARS:,} characters"
     try:
-        url = httpx2.URL(_canonical(text)).copy_with(fragment=None)
+        url = httpx2.URL(_canonical(text.partition("#")[0]))
+        if not text.startswith(("http://", "https://")):
+            url = url.copy_with(fragment=None)  # a second time through: `HTTP://` hides that port 80 is the usual one
     except (httpx2.InvalidURL, ValueError):
         return None, "not a URL"
     if url.scheme not in {"http", "https"}:
