@@ -36,16 +36,28 @@ def plain_page(output: bytes, page: Page, *, complete: bool) -> GrepOutput | Non
     perhaps unfinished.
     """
     output = output[: output.rfind(b"\n") + 1]
-    blocks = list(_blocks(output))
-    found = sum(block.lines for block in blocks)
-    # Each line end but the last and each NUL but the first is part of a separator: then nothing else is there.
-    if not found == output.count(b"\n") == output.count(b"\0"):
+    found = output.count(b"\n")
+    if found != output.count(b"\0"):
         return None
-    blocks.sort(key=lambda block: path_order(block.path))
-    shown = list(_shown(blocks, page.offset, found if page.end is None else page.end))
+    end = found if page.end is None else min(page.end, found)
+    blocks = list(_blocks(output)) if complete else list(_first(_blocks(output), end))
+    lines = found if complete else sum(block.records.count(b"\n") + 1 for block in blocks)
+    if sum(block.lines for block in blocks) != lines:
+        return None
+    if complete:
+        blocks.sort(key=lambda block: path_order(block.path))
+    shown = list(_shown(blocks, page.offset, end))
     files = [(shown_path(block.path), block.lines) for block in shown]
-    count = found if complete or page.end is None else min(found, page.end)
-    return page_of_lines(_text(shown, page.max_line_chars), found, page, files, count, complete=complete)
+    return page_of_lines(
+        _text(shown, page.max_line_chars), found, page, files, found if complete else end, complete=complete
+    )
+
+
+def _first(blocks: Iterator[_Block], lines: int) -> Iterator[_Block]:
+    """As many of the blocks as hold so many lines."""
+    while lines > 0 and (block := next(blocks, None)):
+        yield block
+        lines -= block.lines
 
 
 def _blocks(output: bytes) -> Iterator[_Block]:
