@@ -44,8 +44,7 @@ def plain_page(output: bytes, page: Page, *, complete: bool) -> GrepOutput | Non
     lines = found if complete else sum(block.records.count(b"\n") + 1 for block in blocks)
     if sum(block.lines for block in blocks) != lines:
         return None
-    if complete:
-        blocks.sort(key=lambda block: path_order(block.path))
+    blocks.sort(key=lambda block: path_order(block.path))
     shown = list(_shown(blocks, page.offset, end))
     files = [(shown_path(block.path), block.lines) for block in shown]
     return page_of_lines(
