@@ -29,6 +29,8 @@ _FORMS = {"content": "--line-number", "files": "--files-with-matches", "count": 
 # which ripgrep would hold too many of one file back in its memory.
 _QUICK_BYTES, _QUICK_BYTES_OF_ALL = 1_048_576, 8_388_608
 _QUICK_LINES = 149_796
+# Output whose page is made on the event loop, in a millisecond or two.
+_SMALL_BYTES = 65_536
 # Searches of a group that run at once where they cannot share a pass; each gets its part of the cores, because
 # ripgrep would take them all.
 _ALONE_AT_ONCE = 2
@@ -146,7 +148,10 @@ class GrepOp:
             with anyio.move_on_after(call.deadline - time.monotonic()):
                 scope = scope or await self._scope(step)
                 await self._search(scope, step, at_once, printed, crowded=crowded)
-                output = await self._in_thread(answers.own, step, printed)
+                if step.mode != "files" and len(printed.tap.data) <= _SMALL_BYTES:
+                    output = answers.own(step, printed)
+                else:
+                    output = await self._in_thread(answers.own, step, printed)
                 return Outcome(output, cpu_s=printed.ended.cpu_s, max_rss_bytes=printed.ended.max_rss_bytes)
         except FourfoldError as exc:
             return Outcome(Failure.of(exc))
