@@ -46,6 +46,17 @@ def test_head_and_tail_are_the_ends_of_what_came_and_the_rest_is_counted(pieces:
     assert max(len(head), len(tail)) <= bound // 2
 
 
+@given(st.lists(st.integers(1, 60_000), max_size=12), st.integers(2, 90_000))
+@settings(max_examples=60, deadline=None)
+def test_pieces_of_any_size_leave_the_same_as_all_of_them_at_once(sizes: list[int], bound: int) -> None:
+    pieces = [b"%05d\n" % n * (size // 6 + 1) for n, size in enumerate(sizes)]
+    kept, whole = HeadTail(bound), HeadTail(bound)
+    for piece in pieces:
+        kept.add(piece)
+    whole.add(b"".join(pieces))
+    assert kept.text() == whole.text()
+
+
 def test_cuts_stand_between_lines_and_never_inside_a_character() -> None:
     lines = HeadTail(1000)
     lines.add(b"".join(b"line %d\n" % n for n in range(1000)))

@@ -6,16 +6,19 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fourfold_tools.errors import Contention, Denied, InvalidRequest, NotFound, TooLarge, Unsupported
 from fourfold_tools.ops import process, spawn_helper
-from fourfold_tools.ops.process import Child, Exit, Spawner, read_some
+from fourfold_tools.ops.process import Child, Exit, Spawner, gulp, read_some, widen
 
 pytestmark = pytest.mark.anyio
 
@@ -542,3 +545,37 @@ async def test_peak_memory_is_the_programs_and_not_the_servers() -> None:
     assert 0 < small < 40 << 20
     assert 80 << 20 < big < 140 << 20
     assert len(ballast) == 150 << 20
+
+
+@given(st.lists(st.integers(1, 200_000), min_size=1, max_size=6))
+@settings(max_examples=20, deadline=None)
+def test_what_a_thread_takes_in_is_what_was_printed_up_to_the_end(sizes: list[int]) -> None:
+    near, far = os.pipe()
+    os.set_blocking(near, False)
+    widen(near)
+    printed = b"".join(b"%d," % n * (size // 6 + 1) for n, size in enumerate(sizes))
+
+    def print_all() -> None:
+        with open(far, "wb", buffering=0) as pipe:
+            for start in range(0, len(printed), 7919):
+                pipe.write(printed[start : start + 7919])
+
+    taken: list[bytes] = []
+    writer = threading.Thread(target=print_all)
+    writer.start()
+    while writer.is_alive() or not taken or taken[-1]:
+        taken.append(b"".join(gulp(near)))
+    writer.join()
+    os.close(near)
+    assert b"".join(taken) == printed
+
+
+def test_a_quiet_program_holds_no_thread() -> None:
+    near, far = os.pipe()
+    os.set_blocking(near, False)
+    assert gulp(near) == []
+    os.write(far, b"on")
+    assert gulp(near) == [b"on"]
+    os.close(far)
+    assert gulp(near) == []
+    os.close(near)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import anyio
+import anyio.to_thread
 
 from fourfold_config.settings import Bash
 from fourfold_tools.errors import Contention, FourfoldError, InvalidRequest, NotFound
@@ -20,7 +21,7 @@ from fourfold_tools.ops.base import Call, ResourceClass, literal
 from fourfold_tools.ops.capture import Capture
 from fourfold_tools.ops.environment import Environment
 from fourfold_tools.ops.exit_status import is_answer
-from fourfold_tools.ops.process import PIECE_BYTES, Child, Exit, Spawner, read_some, widen
+from fourfold_tools.ops.process import PIECE_BYTES, Child, Exit, Spawner, gulp, read_some, widen
 from fourfold_tools.ops.sandbox import Sandbox, Walled
 from fourfold_tools.ops.spill import Spill
 from fourfold_tools.ops.stdin import stdin_of
@@ -33,6 +34,8 @@ _TIMED_OUT = 143
 _REFUSED = re.compile(r"Permission denied|Operation not permitted|Read-only file system|\bE(ACCES|PERM|ROFS)\b")
 # Seconds to read on when a command has ended: its pipes end with its last process, unless one could not be killed.
 _DRAIN_S = 5.0
+# Threads that read what floods; each takes two MiB at most before another's turn.
+_GULPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class BashOp:
         self._classify = classify
         self._sandbox = sandbox
         self._clock = clock
+        self._gulps = anyio.CapacityLimiter(_GULPS)
         self._bash = shutil.which("bash") or "/bin/sh"
         self._environment = Environment(settings.env_hide, settings.env_keep, os.environ)
         self._environment.conceal()
@@ -154,9 +158,9 @@ class BashOp:
         """Take in what the command prints until it has ended; also whether that was in time."""
         ended: tuple[Exit | Contention, bool] | None = None
         async with capture.spill, anyio.create_task_group() as reading:
-            reading.start_soon(_drain, child.stdout, "stdout", capture)
+            reading.start_soon(_drain, child.stdout, "stdout", capture, self._gulps)
             if child.stderr is not None:
-                reading.start_soon(_drain, child.stderr, "stderr", capture)
+                reading.start_soon(_drain, child.stderr, "stderr", capture, self._gulps)
             ended = await self._end(child, deadline)
             reading.cancel_scope.deadline = anyio.current_time() + _DRAIN_S
         assert ended is not None  # only the drains are ever cut short
@@ -184,12 +188,19 @@ def _text(value: object) -> str:
     return str(value)
 
 
-async def _drain(descriptor: int, stream: Literal["stdout", "stderr"], capture: Capture) -> None:
-    piece_bytes = PIECE_BYTES
-    while data := await read_some(descriptor, piece_bytes):
+async def _drain(
+    descriptor: int, stream: Literal["stdout", "stderr"], capture: Capture, threads: anyio.CapacityLimiter
+) -> None:
+    flood = False
+    while data := await read_some(descriptor):
         await capture.add(stream, data)
-        if len(data) == PIECE_BYTES == piece_bytes:  # the pipe was full
-            piece_bytes = widen(descriptor)
+        if len(data) < PIECE_BYTES:
+            continue
+        if not flood:
+            widen(descriptor)
+            flood = True
+        for piece in await anyio.to_thread.run_sync(gulp, descriptor, limiter=threads):
+            await capture.add(stream, piece)
 
 
 def _result(launch: _Launch, code: int, capture: Capture, limits: str) -> BashOutput | Failure:

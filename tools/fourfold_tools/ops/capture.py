@@ -1,6 +1,7 @@
 """A capture: what a command printed, head and tail within bounds, as text."""
 
 import copy
+from collections import deque
 from typing import Literal
 
 from fourfold_tools.ops.spill import Spill
@@ -9,42 +10,57 @@ from fourfold_tools.ops.spill import Spill
 SPILL_FROM = 262_144
 # How far from a cut a line's end is looked for, so that whole lines stand on both sides.
 _LINE_BYTES = 4096
+# Pieces of fewer bytes are joined with others: a thousand lines are not a thousand objects.
+_JOINED_BYTES = 16_384
 # Bytes that are decoded at once where some are not UTF-8, and how many such windows get the slowest decoder.
 _WINDOW = 4096
 _CAREFUL_WINDOWS = 16
 
 
 class HeadTail:
-    """The first and the last half of a bound of bytes; what lies between is counted."""
+    """The first and the last half of a bound of bytes; what lies between is counted.
+
+    The tail holds pieces as they came, only small ones are joined: a flood is copied no more than its end is. At most
+    one piece more than the half is held.
+    """
 
     def __init__(self, bound: int) -> None:
         self._half = max(1, bound // 2)
         self._head = bytearray()
-        self._tail = bytearray()
+        self._tail: deque[bytes | bytearray] = deque()
+        self._tail_bytes = 0
         self.total = 0
 
     def add(self, data: bytes) -> None:
         self.total += len(data)
         room = self._half - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:] if room else data
-        if len(self._tail) >= 2 * self._half:
-            del self._tail[: -self._half]
+        if room:
+            self._head += data[:room]
+            data = data[room:]
+        last = self._tail[-1] if self._tail else b""
+        if isinstance(last, bytearray) and len(last) < _JOINED_BYTES and len(data) < _JOINED_BYTES:
+            last += data
+        elif data:
+            self._tail.append(data if len(data) >= _JOINED_BYTES else bytearray(data))
+        self._tail_bytes += len(data)
+        while self._tail and self._tail_bytes - len(self._tail[0]) >= self._half:
+            self._tail_bytes -= len(self._tail.popleft())
 
     def head(self) -> bytes:
         return bytes(self._head)
 
     def text(self) -> tuple[str, int]:
         """What was kept, and how many bytes were not: one line in the text says so."""
+        kept = b"".join(self._tail)
         if self.total <= 2 * self._half:
-            return decode(bytes(self._head + self._tail)), 0
+            return decode(bytes(self._head) + kept), 0
         head = self._head[: _last_line_end(self._head)]
-        tail = self._tail[len(self._tail) - self._half :]
+        tail = kept[len(kept) - self._half :]
         tail = tail[_first_line_start(tail) :]
         dropped = self.total - len(head) - len(tail)
         mark = f"… {dropped:,} bytes not kept …\n"
         first = decode(bytes(head))
-        return first + ("" if first.endswith("\n") else "\n") + mark + decode(bytes(tail)), dropped
+        return first + ("" if first.endswith("\n") else "\n") + mark + decode(tail), dropped
 
 
 class Capture:
@@ -135,7 +151,7 @@ def _cut(head: bytearray) -> int:
     return len(head)
 
 
-def _first_line_start(tail: bytearray) -> int:
+def _first_line_start(tail: bytes) -> int:
     end = tail.find(b"\n", 0, _LINE_BYTES)
     if end >= 0:
         return end + 1
