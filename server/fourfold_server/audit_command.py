@@ -20,6 +20,7 @@ from fourfold_tools.runtime import user_settings_file
 
 _LONG_BYTES = 16 << 20  # from here on reading takes a second or more, and a bar is shown
 _TICK_BYTES = 1 << 20
+_WHERE = "Claude Code keeps its transcripts below ~/.claude/projects"
 
 
 def run_audit(path: Path, *, as_json: bool, html: str | None = None) -> int:
@@ -32,9 +33,9 @@ def run_audit(path: Path, *, as_json: bool, html: str | None = None) -> int:
     """
     files = transcripts(path)
     if not files:
-        raise NotFound(f"{path}: no *.jsonl in this folder or below")
+        raise NotFound(f"{path}: no *.jsonl in this folder or below; {_WHERE}")
     if not path.exists():
-        raise NotFound(f"{path}: no such file or folder")
+        raise NotFound(f"{path}: no such file or folder; {_WHERE}")
     with _progress(sum(file.stat().st_size for file in files)) as advanced:
         report = _audit(files, advanced, keep_course=html is not None)
     if html is not None:

@@ -22,6 +22,15 @@ exit codes: 0 every task ok, 1 some task was not, 2 the request is wrong or nobo
 """
 
 
+_WORKER_EXAMPLES = """\
+examples:
+  FOURFOLD_FLEET__DATABASE=postgresql://user@db.example/fourfold fourfold worker
+  fourfold worker --command "python3 agent.py"      another agent than Claude Code
+
+Which database is the setting fleet.database, the same as the deployer's.
+"""
+
+
 def add_deploy(commands: "Commands") -> None:
     deploy = commands.add_parser(
         "deploy",
@@ -44,7 +53,13 @@ def add_deploy(commands: "Commands") -> None:
 
 
 def add_worker(commands: "Commands") -> None:
-    worker = commands.add_parser("worker", help="run agents for the deployments of a shared database")
+    worker = commands.add_parser(
+        "worker",
+        help="run agents for the deployments of a shared database",
+        description="Run agents for the deployments of a shared database, until Ctrl-C.",
+        epilog=_WORKER_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     worker.add_argument("--command", metavar="TEXT", help="the agent's program and arguments (default: Claude Code)")
     worker.set_defaults(run=_worker)
 
@@ -60,7 +75,7 @@ def _worker(args: argparse.Namespace) -> int:
 def _deploy(args: argparse.Namespace) -> int:
     if find_spec("dbos") is None:
         return bad("deploy needs the extra: pip install 'fourfold[fleet]'")
-    is_file = args.what == "-" or Path(args.what).exists()
+    is_file = args.what == "-" or Path(args.what).exists() or not args.what.startswith("p-")
     given = object_in(args.what, "tasks") if is_file else args.what
     if isinstance(given, int):
         return given

@@ -182,6 +182,9 @@ def register(scope: str, url: str | None, *, only_print: bool) -> int:
     """Add fourfold to Claude Code, by its command or by its URL: print the command, then run it."""
     command = ["claude", "mcp", "add", "--scope", scope, "fourfold", "--", *server_command()]
     if url is not None:
+        if not url.startswith(("http://", "https://")):
+            print(f"fourfold: --http: expected http://HOST:PORT/mcp, got {url!r}", file=sys.stderr)
+            return 2
         command = http_registration(url, scope)
     print(shlex.join(command), flush=True)
     if only_print:

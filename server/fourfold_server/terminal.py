@@ -134,7 +134,10 @@ async def list_runs(limit: int, *, as_json: bool) -> int:
         rows = [{"run": r.id, "state": "crashed" if r.crashed else r.state, "steps": r.step_count} for r in found]
         print(json.dumps(rows, indent=1))
     else:
-        print("\n".join(map(run_line, found)) or "no runs yet")
+        print(
+            "\n".join(map(run_line, found))
+            or "no runs yet; `fourfold batch FILE` makes one, and so does each batch of an agent"
+        )
     return 0
 
 

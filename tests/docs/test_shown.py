@@ -130,6 +130,12 @@ def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
             yield from action.choices.values()
 
 
+def test_the_help_of_each_command_ends_with_examples_as_the_readme_says() -> None:
+    assert "each with `--help` and examples" in (ROOT / "README.md").read_text(encoding="utf-8")
+    without = [parser.prog for parser in _parsers(command_line()) if "examples:\n" not in (parser.epilog or "")]
+    assert not without
+
+
 def _said() -> Iterator[tuple[str, str]]:
     """(place, command) of each `fourfold …` in a line of text, and of each example in the help."""
     for page in pages():

@@ -119,6 +119,11 @@ def test_a_request_that_cannot_run_leaves_with_2_and_a_line_for_each_fault(
         ["batch", "no/such/file.json"],
         ["show", "r-none"],
         ["show", "r-none/step"],
+        ["report", "p-none"],
+        ["report", "what"],
+        ["deploy", "no/such/file.json"],
+        ["audit", "no/such/folder"],
+        ["register", "--http", "localhost:1"],
         ["dance"],
     ],
     ids=" ".join,
@@ -127,8 +132,10 @@ def test_what_is_not_there_leaves_with_2_and_says_so(place: Place, arguments: li
     done = fourfold(place, *arguments)
     assert done.returncode == BAD_REQUEST
     assert done.stdout == ""
-    assert "fourfold" in done.stderr
+    # …and the next thing to do: a command to say, a form to give it, or what can be chosen.
+    assert re.search(r"`fourfold \w+|expected |choose from|~/\.claude/projects", done.stderr), done.stderr
     assert "Traceback" not in done.stderr
+    assert "Errno" not in done.stderr
 
 
 def test_a_wrong_setting_is_refused_by_its_name(place: Place) -> None:

@@ -24,7 +24,7 @@ async def report(runtime: Runtime, name: str) -> Page:
         return await _run(runtime, name)
     if name.startswith("p-"):
         return await _plan(runtime, name)
-    raise NotFound(f"{name!r} names neither a run (r-…) nor a plan (p-…)")
+    raise NotFound(f"{name!r} names neither a run (r-…) nor a plan (p-…); `fourfold runs` lists runs")
 
 
 async def _run(runtime: Runtime, name: str) -> Page:

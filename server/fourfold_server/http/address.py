@@ -69,7 +69,7 @@ def listen(address: Address, backlog: int) -> tuple[socket.socket, Address]:
         listening = socket.create_server((str(where[0]), int(where[1])), family=family, backlog=backlog)
     except OSError as exc:
         reason = exc.strerror if isinstance(exc, socket.gaierror) else os.strerror(exc.errno or 0)
-        raise BadAddress(f"cannot listen on {address.name}:{address.port}: {reason}") from exc
+        raise BadAddress(f"cannot listen on {address.name}:{address.port}: {reason}; say another HOST:PORT") from exc
     return listening, Address(address.host, int(listening.getsockname()[1]))
 
 

@@ -112,7 +112,10 @@ class Plans:
         row = await self._use(lambda db: db.execute(f"SELECT {_COLUMNS} FROM plans WHERE id=?", (plan,)).fetchone())
         if row is None:
             why = f"; the store: {self._database.fault}" if self._database.fault else ""
-            raise NotFound(f"no plan {brief(plan)} in the store (fourfold://plans lists what is there){why}")
+            raise NotFound(
+                f"no plan {brief(plan)} in the store (fourfold://plans lists what is there; "
+                f"`fourfold plan FILE` makes one){why}"
+            )
         return _plan(row)
 
     async def recent(self, limit: int) -> list[StoredPlan]:
