@@ -39,12 +39,12 @@ def test_a_plan_file_is_carried_out_with_needs_kept_and_failures_repeated(lab: L
 
 
 def test_nothing_starts_without_agreement(lab: Lab) -> None:
-    process = lab.start("deploy", str(lab.plan([lab.task("a", 0.0)])))
+    plan = str(lab.plan([lab.task("a", 0.0)]))
+    process, dry = lab.start("deploy", plan), lab.start("deploy", plan, "--dry-run")
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert out == ""
     assert "nothing was started: say --yes" in err
-    dry = lab.start("deploy", str(lab.plan([lab.task("a", 0.0)])), "--dry-run")
     out, err = dry.communicate(timeout=60)
     assert dry.returncode == 0, err
     assert out.startswith("1 tasks (0 write) on at most 1 agents")
@@ -52,7 +52,7 @@ def test_nothing_starts_without_agreement(lab: Lab) -> None:
 
 
 def test_an_interrupt_ends_the_agents_and_the_plan_goes_on_later(lab: Lab) -> None:
-    plan = lab.plan([lab.task("a", 1.0), lab.task("b", 0.0, needs=["a"])])
+    plan = lab.plan([lab.task("a", 60.0, again_s=0.0), lab.task("b", 0.0, needs=["a"])])
     process = lab.start("deploy", str(plan), "--yes", "--json")
     wait_for(lambda: bool(lab.noted("begin")), "an agent")
     agent = int(lab.log()[0][3])
@@ -68,7 +68,7 @@ def test_an_interrupt_ends_the_agents_and_the_plan_goes_on_later(lab: Lab) -> No
 
 
 def test_kill_9_takes_the_agents_along_and_only_what_may_be_repeated_begins_again(lab: Lab) -> None:
-    tasks = [lab.task("again", 2.0), lab.task("mail", 2.0)]
+    tasks = [lab.task(name, 60.0, again_s=0.0) for name in ("again", "mail")]
     process = lab.start("deploy", str(lab.plan(tasks)), "--yes", "--json", "--once", "mail")
     wait_for(lambda: len(lab.noted("begin")) == 2, "both agents")
     agents = [int(row[3]) for row in lab.log()]
@@ -95,12 +95,13 @@ def test_a_deployment_is_seen_by_watch_and_a_second_deployer_is_refused(lab: Lab
     started = process.stderr
     assert started is not None
     name = started.readline().split("fourfold deploy ")[1].split(")")[0]
+    second = lab.start("deploy", name, "--yes", "--json")
     frame = lab.watched()
     (run,) = [run for server in frame["servers"] for run in server["runs"]]
     assert (run["run"], [step["id"] for step in run["running"]]) == (name, ["a"])
-    second = lab.deploy(name)
-    assert second.code == 2
-    assert "is being carried out by process" in second.err
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert "is being carried out by process" in err
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130

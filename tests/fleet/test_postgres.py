@@ -2,6 +2,7 @@
 
 import json
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from cut_link import link_to
-from fleet_lab import Ended, Lab, forty, workers
+from fleet_lab import Ended, Lab, ended, forty, workers
 from postgres import Postgres, postgres
 from processes import lives, wait_for
 
@@ -35,17 +36,18 @@ def lab(tmp_path: Path) -> Lab:
     return lab
 
 
-def _summaries(ended: Ended) -> dict[str, Any]:
-    assert ended.code == 0, ended.err
-    return {row["id"]: (row["state"], row["summary"], row["attempts"]) for row in ended.data["tasks"]}
+def _summaries(found: Ended) -> dict[str, Any]:
+    assert found.code == 0, found.err
+    return {row["id"]: (row["state"], row["summary"], row["attempts"]) for row in found.data["tasks"]}
 
 
 def test_forty_tasks_end_the_same_on_sqlite_and_on_postgresql_with_three_workers(lab: Lab, server: Postgres) -> None:
     plan = lab.plan(forty(lab, seed=1, least_s=0.05, most_s=0.3), max_agents=8)
-    alone = lab.deploy(plan)
+    by_itself = lab.start("deploy", str(plan), "--yes", "--json")
     shared = {"FOURFOLD_FLEET__DATABASE": server.url}
     with workers(lab, 3, **shared):
         fleet = lab.deploy(plan, "--only-deploy", **shared)
+    alone = ended(by_itself)
     assert _summaries(fleet) == _summaries(alone)
     assert fleet.data["fleet"]["spent_usd"] == alone.data["fleet"]["spent_usd"] == 0.44
 
@@ -105,39 +107,47 @@ def test_a_worker_that_is_cut_off_ends_its_agents_before_another_begins_them(lab
         out, err = process.communicate(timeout=60)
         link.mend()
     assert process.returncode == 0, err
-    first, second, ended = lab.log()
-    assert (first[0], second[0], ended[0]) == ("begin", "begin", "end")
+    first, second, last = lab.log()
+    assert (first[0], second[0], last[0]) == ("begin", "begin", "end")
     assert gone < float(second[5])
     assert [(run["run"], run["why"]) for run in json.loads(out)["fleet"]["begun_again"]] == [(1, "lost")]
 
 
-@pytest.mark.parametrize("victim", ["worker", "deployer", "postgres"])
-def test_kill_9_of_any_process_loses_nothing_and_repeats_nothing_that_may_not_be(
-    lab: Lab, server: Postgres, victim: str
+def test_kill_9_of_any_process_loses_nothing_and_repeats_nothing_that_may_not_be(lab: Lab, server: Postgres) -> None:
+    shared = {"FOURFOLD_FLEET__DATABASE": server.url, "FOURFOLD_FLEET__PER_WORKER": "2"}
+    with workers(lab, 2, **shared) as running:
+        for victim in ("deployer", "postgres", "worker"):
+            _kill(victim, lab, server, running, shared)
+
+
+def _kill(
+    victim: str, lab: Lab, server: Postgres, running: "list[subprocess.Popen[str]]", shared: dict[str, str]
 ) -> None:
+    """A deployment of 12 tasks of which 2 must not be repeated; the victim is killed after three have ended."""
     draw = random.Random(victim)
     tasks = [
         lab.task(f"t{i}", round(draw.uniform(0.2, 0.8), 2), needs=[f"t{i - 4}"] if i > 3 else []) for i in range(12)
     ]
-    once = ["t1", "t6"]
-    shared = {"FOURFOLD_FLEET__DATABASE": server.url, "FOURFOLD_FLEET__PER_WORKER": "2"}
-    flags = [flag for name in once for flag in ("--once", name)]
-    with workers(lab, 2, **shared) as running:
-        process = lab.start("deploy", str(lab.plan(tasks)), "--yes", "--json", "--only-deploy", *flags, **shared)
-        wait_for(lambda: len(lab.noted("end")) >= 3, "the first ends", 60)
-        if victim == "worker":
-            running[0].kill()
-        elif victim == "postgres":
-            server.kill()
-            server.start()
-        else:
-            process.kill()
-        _, err = process.communicate(timeout=120)
-        name = err.split("fourfold deploy ")[1].split(")")[0]
-        ended = lab.deploy(name, "--only-deploy", "--retry-unknown", **shared) if process.returncode else None
-    begun = lab.noted("begin")
-    if ended is None:
-        assert all(begun.count((name, "1")) == 1 for name in once)
+    once, flags = ["t1", "t6"], ["--once", "t1", "--once", "t6"]
+    process = lab.start("deploy", str(lab.plan(tasks)), "--yes", "--json", "--only-deploy", *flags, **shared)
+    assert process.stderr is not None
+    name = process.stderr.readline().split("fourfold deploy ")[1].split(")")[0]
+
+    def noted(what: str) -> list[tuple[str, str]]:
+        return [(row[1], row[2]) for row in lab.log() if row[0] == what and row[4] == name]
+
+    wait_for(lambda: len(noted("end")) >= 3, "the first ends", 60)
+    if victim == "worker":
+        running[0].kill()
+    elif victim == "postgres":
+        server.kill()
+        server.start()
     else:
-        assert ended.code == 0, ended.err
-    assert {name for name, _ in lab.noted("end")} == {task["id"] for task in tasks}
+        process.kill()
+    process.communicate(timeout=120)
+    gone_on = lab.deploy(name, "--only-deploy", "--retry-unknown", **shared) if process.returncode else None
+    if gone_on is None:
+        assert all(noted("begin").count((task, "1")) == 1 for task in once), victim
+    else:
+        assert gone_on.code == 0, gone_on.err
+    assert {task for task, _ in noted("end")} == {task["id"] for task in tasks}, victim

@@ -150,9 +150,7 @@ class Lab:
 
     def deploy(self, what: Path | str, *flags: str, timeout_s: float = 120.0, **env: str) -> "Ended":
         """`fourfold deploy --yes --json`, to its end."""
-        process = self.start("deploy", str(what), "--yes", "--json", *flags, **env)
-        out, err = process.communicate(timeout=timeout_s)
-        return Ended(process.returncode, json.loads(out) if out.strip() else {}, err)
+        return ended(self.start("deploy", str(what), "--yes", "--json", *flags, **env), timeout_s)
 
     async def carry_out(self, tasks: Sequence[Mapping[str, Any]], plan: str = "", **more: Any) -> Deployed:
         """A deployment in this process; `plan` goes on with one. FOURFOLD_… variables and limits stand in `more`."""
@@ -223,6 +221,12 @@ class Ended:
     @property
     def plan(self) -> str:
         return str(self.data["plan"])
+
+
+def ended(deploying: "subprocess.Popen[str]", timeout_s: float = 120.0) -> Ended:
+    """How `fourfold deploy --json` ends."""
+    out, err = deploying.communicate(timeout=timeout_s)
+    return Ended(deploying.returncode, json.loads(out) if out.strip() else {}, err)
 
 
 def forty(lab: Lab, seed: int, least_s: float, most_s: float) -> list[dict[str, Any]]:
