@@ -180,9 +180,10 @@ class Lab:
     def log(self) -> list[list[str]]:
         """Lines of the agents: what, task, attempt, pid, plan, seconds of the epoch."""
         try:
-            return [line.split() for line in (self.root / "log").read_text(encoding="utf-8").splitlines()]
+            text = (self.root / "log").read_text(encoding="utf-8")
         except FileNotFoundError:
             return []
+        return [line.split() for line in text.rpartition("\n")[0].splitlines()]  # the last may be half written
 
     def noted(self, what: str) -> list[tuple[str, str]]:
         return [(row[1], row[2]) for row in self.log() if row[0] == what]
