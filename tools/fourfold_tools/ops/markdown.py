@@ -25,7 +25,7 @@ _SIGNS = {"", "#", "¶", "§", "🔗"}
 _MIN_SHARE = 0.1  # of the page's text: a smaller `<main>` is a shell that is filled by a script
 _MAX_BASE_CHARS = 2048
 _EMBEDDED = re.compile(r"data:", re.IGNORECASE)
-_MEDIA = frozenset({b"img", b"audio", b"video", b"source", b"picture", b"track", b"image"})
+_MEDIA = "img, audio, video, source, picture, track, image"
 # A path below the page's folder, or below one further up, that needs no more than to be put behind it.
 _BELOW = re.compile(r"((?:\.\./)*+)((?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+/)*+[A-Za-z0-9_~-][A-Za-z0-9_.~-]*+)(?:#-)?")
 _MARKDOWN_LINK = re.compile(r"\]\(\s*<?([^)\s<>]{1,2048})|<(https?://[^\s<>]{1,2048})>")
@@ -58,7 +58,7 @@ def from_html(html: str, url: str, *, markdown: bool = True, max_links: int) -> 
         return Document("", links)
     _strip(body, outline)
     part = _main(tree, body, len(outline.html))
-    media = not _MEDIA.isdisjoint(outline.opened)
+    media = part.css_first(_MEDIA) is not None
     text = _converted(part, base, markdown=markdown, media=media)
     if text is None:
         return _bare(outline.html, "the converter does not follow its elements that deep")
