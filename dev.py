@@ -140,7 +140,7 @@ def _ensure_venv() -> None:
     wanted = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     if STAMP.is_file() and STAMP.read_text(encoding="utf-8") == wanted:
         return
-    print(f"making {VENV.relative_to(ROOT)} …", file=sys.stderr)
+    print(f"making {VENV.relative_to(ROOT)} (a minute or two) …", file=sys.stderr)
     subprocess.run([_python(), "-m", "venv", str(VENV)], check=True)
     pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
