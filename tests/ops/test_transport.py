@@ -225,6 +225,7 @@ class Keeping(Dial):
     def __init__(self, ended: bool = False) -> None:
         super().__init__()
         self.ended = ended
+        self.kept = KEPT
 
     async def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
         dial = self
@@ -232,7 +233,7 @@ class Keeping(Dial):
         class Kept(Stream):
             async def write(self, buffer: bytes, timeout: float | None = None) -> None:
                 await super().write(buffer, timeout)
-                self.answer = KEPT
+                self.answer = dial.kept
 
             def get_extra_info(self, info: str) -> object:
                 return dial.ended
@@ -250,6 +251,15 @@ async def test_a_connection_is_used_again_unless_its_other_side_has_ended_it(end
             assert (await http.get(f"http://93.184.216.34/{path}")).text == "ok"
     assert len(dial.streams) == connections
     assert all(stream.closed for stream in dial.streams)
+
+
+async def test_bytes_behind_an_answer_are_no_answer_to_the_next_request() -> None:
+    dial = Keeping()
+    dial.kept += b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"
+    async with client(dial) as http:
+        for path in "ab":
+            assert (await http.get(f"http://93.184.216.34/{path}")).text == "ok"
+    assert len(dial.streams) == 2
 
 
 async def test_no_more_connections_are_open_than_there_may_be_whatever_their_origin() -> None:

@@ -142,7 +142,8 @@ class Connections:
         if connection is None:
             return
         talk = connection.talk
-        if talk.our_state is h11.DONE and talk.their_state is h11.DONE and self._most:
+        ended = talk.our_state is h11.DONE and talk.their_state is h11.DONE
+        if ended and not talk.trailing_data[0] and self._most:  # more than was asked for belongs to no answer
             talk.start_next_cycle()
             connection.idle_since = time.monotonic()
             self._idle[connection] = origin

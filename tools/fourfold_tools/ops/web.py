@@ -107,8 +107,9 @@ class Web:
             seen.add(url)
 
     @asynccontextmanager
-    async def _answer(self, url: httpx2.URL, headers: Mapping[str, str]) -> AsyncGenerator[httpx2.Response]:
-        request = httpx2.Request("GET", url, headers={**self._headers, **headers})
+    async def _answer(self, url: httpx2.URL, headers: dict[str, str]) -> AsyncGenerator[httpx2.Response]:
+        named = {name.title() if name in self._headers else name: v for name, v in (self._headers | headers).items()}
+        request = httpx2.Request("GET", url, headers=named)
         response = await self._transport.handle_async_request(request)
         response.request = request
         try:
