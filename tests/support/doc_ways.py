@@ -43,7 +43,7 @@ SAYS = {
     "fourfold deploy tasks.json --max-usd 5": r"at most \$5\.00 in all\? \[y/N\][\s\S]*· 4 tasks: 4 ok",
     "fourfold deploy p-… --yes": r"plan p-\w+ · 4 tasks: 4 ok",
     "export FOURFOLD_FLEET__DATABASE=postgresql://user@db.example/fourfold": r"",
-    "fourfold worker": r"worker",
+    "fourfold worker": r"worker \S+: \d+ agents at once of ",
     "fourfold deploy tasks.json --yes": r"plan p-\w+ · 4 tasks: 4 ok",
     "fourfold plan --json tasks.json | jq -r '.headless[].command' | sh": r"(the agent was asked\n){4}",
     "fourfold watch": r"nothing has been running for longer than a second",

@@ -83,32 +83,34 @@ async def verify(runtime: Runtime, request: VerifyRequest, report: Report = sile
         return _compared([_stream(await _ended(runtime, name)) for name in request.runs])
     assert request.run is not None
     stored = await _ended(runtime, request.run)
-    async with telling(lambda: tell_again(lambda: runtime.again.get(stored.id), report)):
-        record, arms = await _run_again(runtime, stored, request)
+    record, arms = await _run_again(runtime, stored, request, report)
     found = _with_context(runtime, judge(record, arms, seed_of(stored.id)), record, stored)
     streams = lanes(record, arms.pairs, seed_of(stored.id))
     data = {"run": stored.id, "mode": request.mode, **found.data(), "lanes": [lane.data() for lane in streams]}
     return Reply(blocks=(_text(found, streams, arms.pairs),), structured=data)
 
 
-async def _run_again(runtime: Runtime, stored: StoredRun, request: VerifyRequest) -> tuple[RunRecord, Arms]:
+async def _run_again(
+    runtime: Runtime, stored: StoredRun, request: VerifyRequest, report: Report
+) -> tuple[RunRecord, Arms]:
     steps = stored_steps(stored)
     prepared = prepare(steps, runtime.effects_of, barrier=False, max_steps=runtime.settings.batch.max_steps)
     record = _record(runtime, stored, prepared)
     settings = runtime.settings.verify
     sample_s = max(settings.least_s, settings.share * record.wall_s)
     budget_s = request.budget_s or (sample_s if request.mode == "sample" else settings.full_s)
-    arms = await run_alone(
-        runtime,
-        stored.id,
-        record,
-        {r.id: r for r in stored.results},
-        {r.id: r.literal or steps[r.index[0]] for r in stored.results},
-        began=stored.created,
-        budget_s=budget_s,
-        seed=seed_of(stored.id),
-        whole=request.mode == "full",
-    )
+    async with telling(lambda: tell_again(lambda: runtime.again.get(stored.id), report)):
+        arms = await run_alone(
+            runtime,
+            stored.id,
+            record,
+            {r.id: r for r in stored.results},
+            {r.id: r.literal or steps[r.index[0]] for r in stored.results},
+            began=stored.created,
+            budget_s=budget_s,
+            seed=seed_of(stored.id),
+            whole=request.mode == "full",
+        )
     return record, arms
 
 
