@@ -31,6 +31,12 @@ def excess(html: str, url: str) -> str | None:
             id="out of reach",
         ),
         pytest.param("<blockquote><svg><![CDATA[></blockquote>]]></svg>" * 4000, "nest", id="closed in an escape"),
+        pytest.param("<p><hr><x-y></p>" * 9000, "nest", id="closed by what had ended before"),
+        pytest.param(
+            ("<table><table></table>" + "<div>" * 300 + "</table>") * 40, "nest", id="closed with a table gone"
+        ),
+        pytest.param("<table><table></table><object></table>" * 5000, "nest", id="closed through another"),
+        pytest.param("<section><div></section><x-y><p></div></x-y>" * 9000, "nest", id="closed with a block gone"),
         pytest.param("<x>" * 100_000 + "<p>y</p>" * 100_000, "nest", id="unknown elements"),
         pytest.param("<i><b>x</i>" * 10_000, "nest", id="misnested formatting"),
         pytest.param("<blockquote>" * 400 + "<pre>" + "y\n" * 20_000, "lists, quotes", id="6 GB of quote signs"),

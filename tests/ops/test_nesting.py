@@ -8,7 +8,21 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from fourfold_tools.ops.nesting import UNKNOWN, depths
 
 QUOTES = {b"blockquote", b"ul"}
-IMPLIED = {b"html", b"head", b"body", b"tbody", b"tr", b"td", b"p", b"br", b"caption", b"option", b"-document"}
+IMPLIED = {
+    b"html",
+    b"head",
+    b"body",
+    b"tbody",
+    b"tr",
+    b"td",
+    b"p",
+    b"br",
+    b"caption",
+    b"option",
+    b"hr",
+    b"li",
+    b"-document",
+}
 NAMES = [
     "div",
     "blockquote",
@@ -25,6 +39,7 @@ NAMES = [
     "svg",
     "desc",
 ]
+NAMES += ["section", "hr", "li", "object", "x-z", "tbody", "pre"]
 NAMES += ["h1", "h2", "form", "template", "script", "title", "textarea", "math", "mi", "caption", "a", "x-y", "DIV"]
 WHOLE = [
     "<!--",

@@ -9,6 +9,8 @@ import anyio
 import httpcore2
 import httpx2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fourfold_tools.errors import Denied, NetworkFailure
 from fourfold_tools.ops.transport import CheckedBackend, CheckedTransport, Resolve
@@ -279,3 +281,66 @@ async def test_an_answer_that_is_left_before_its_end_closes_its_connection() -> 
         assert dial.streams[0].closed
         await http.get("http://93.184.216.34/")
     assert len(dial.streams) == 2
+
+
+def _chunked(body: bytes, step: int) -> bytes:
+    parts = [body[i : i + step] for i in range(0, len(body), step)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+@given(
+    bodies=st.lists(st.binary(max_size=300), min_size=1, max_size=3),
+    framing=st.sampled_from(["length", "chunked", "close", "short"]),
+    step=st.integers(1, 80),
+    spare=st.sampled_from([b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"]),
+)
+@settings(max_examples=12, deadline=None)
+async def test_answers_are_read_as_the_usual_pool_reads_them(
+    bodies: list[bytes], framing: str, step: int, spare: bytes
+) -> None:
+    class Wire(Keeping):
+        async def connect_tcp(self, host: str, port: int, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
+            class InSteps(Stream):
+                async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+                    return await super().read(min(max_bytes, step), timeout)
+
+                async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+                    self.sent += buffer
+                    if buffer.startswith(b"GET"):
+                        self.answer = spare + answer_of(next(left), framing, step)
+
+            self.streams.append(InSteps(b""))
+            return self.streams[-1]
+
+    told: list[list[object]] = []
+    pool = httpcore2.AsyncConnectionPool(network_backend=Wire(), max_connections=4)
+    async with client(Wire()) as http, pool:
+        for ask in (lambda: _ours(http), lambda: _usual(pool)):
+            left = iter(bodies)
+            told.append([await ask() for _ in bodies])
+    assert told[0] == told[1]
+
+
+def answer_of(body: bytes, framing: str, step: int) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nX-Two: a\r\nX-Two: b\r\n"
+    if framing == "chunked":
+        return head + b"Transfer-Encoding: chunked\r\n\r\n" + _chunked(body, step)
+    if framing == "close":
+        return head + b"Connection: close\r\n\r\n" + body
+    return head + b"Content-Length: %d\r\n\r\n%b" % (len(body) + (framing == "short"), body)
+
+
+async def _ours(http: httpx2.AsyncClient) -> object:
+    try:
+        answer = await http.get("http://93.184.216.34/x")
+    except NetworkFailure:
+        return "broken"
+    return answer.status_code, answer.headers.raw, answer.content
+
+
+async def _usual(pool: httpcore2.AsyncConnectionPool) -> object:
+    try:
+        answer = await pool.request("GET", "http://93.184.216.34/x")
+    except httpcore2.RemoteProtocolError:
+        return "broken"
+    return answer.status, answer.headers, answer.content

@@ -1,7 +1,8 @@
 """Nesting: how deep the elements of a page lie in each other, read from its tags as the HTML standard reads them.
 
 An upper bound that needs no tree: a parser may close more than is closed here, never less. So an end tag counts only
-where it is one (not in a comment, an attribute or a script) and where it reaches what it closes.
+where it is one (not in a comment, an attribute or a script) and where it reaches what it closes; and it takes one
+element of its name away, nothing else, because that one may have been closed long before, and what is inside not.
 """
 
 import re
@@ -26,9 +27,8 @@ def _names(text: bytes) -> frozenset[bytes]:
 # Kinds of elements by what their end tag reaches. Walls: no end tag inside of them reaches over; the standard's
 # scopes, and the leaves of SVG and MathML that hold HTML again.
 _LEAVES = _names(b"foreignobject desc mi mo mn ms mtext annotation-xml")
-_FORGETFUL = _names(b"object applet marquee template")
-_WALLS = _LEAVES | _FORGETFUL | _names(b"table select")
-# Blocks: their end tag closes all that is open within them.
+_WALLS = _LEAVES | _names(b"table object applet marquee template select")
+# Blocks: their end tag reaches them whatever is open within them.
 _BLOCKS = _names(
     b"address article aside blockquote button center details dialog dir div dl fieldset figcaption figure footer h "
     b"header hgroup listing main menu nav ol pre search section summary ul"
@@ -45,7 +45,7 @@ _VOID = _names(b"area base basefont bgsound br col embed frame hr img input keyg
 # All others are phrases: their end tag reaches to the next special element.
 _SPECIAL = _BLOCKS | _PARTS | _LASTING | {b"form"}
 _FOREIGN = _names(b"svg math")
-_LOOK_BACK = 100  # phrases within each other, which keeps the reading linear
+_LOOK_BACK = 100  # elements that were opened last, among which an end tag looks; keeps the reading linear
 UNKNOWN = 1 << 30  # deeper than any page: scripts or CDATA within a drawing or a formula, which read in two ways
 
 
@@ -134,36 +134,36 @@ class _Reading:
             weight = self._weight(name)
         if name in _WALLS:
             self._rooms.append(_Room(name, room.outside + room.inside + weight))
-        elif name in _MARKS:
+            return
+        room.inside += weight
+        if name in _MARKS:
             room.marks[name] = room.marks.get(name, 0) + 1
-            room.inside += weight
-        else:
-            if not foreign and name in _PARTS and room.names.get(name) and (at := self._innermost(name)) is not None:
-                self._cut(at)
-            room.stack.append(name)
-            room.names[name] = room.names.get(name, 0) + 1
-            room.inside += weight
+            return
+        if not foreign and name in _PARTS and room.names.get(name) and (at := self._innermost(name)) is not None:
+            self._take(name, at)
+        room.stack.append(name)
+        room.names[name] = room.names.get(name, 0) + 1
 
     def _close(self, name: bytes) -> None:
         room = self._rooms[-1]
-        if self._foreign.get(name):
-            self._foreign[name] -= 1
         if name in _WALLS:
             self._leave(name)
         elif name in _MARKS:
             if room.marks.get(name):
                 room.marks[name] -= 1
                 room.inside -= self._weight(name)
-        elif name == b"form" and any(room.marks.values()):
-            return  # what was opened since stays within it
-        elif room.names.get(name) and name not in _LASTING:
-            at = self._last(name) if name in _BLOCKS else self._innermost(name)
-            if at is not None:
-                self._cut(at)
+        elif not room.names.get(name) or name in _LASTING:
+            return
+        elif name in _BLOCKS:
+            self._take(name, self._last(name))
+        elif (name != b"form" or not any(room.marks.values())) and (at := self._innermost(name)) is not None:
+            self._take(name, at)
+            if name in self._foreign:
+                self._foreign[name] -= 1
 
     def _leave(self, name: bytes) -> None:
         """Close a wall: the innermost one, or a table or template further out."""
-        for at in range(len(self._rooms) - 1, 0, -1):
+        for at in range(len(self._rooms) - 1, max(0, len(self._rooms) - _LOOK_BACK), -1):
             wall = self._rooms[at].wall
             if wall == name:
                 if name not in _LEAVES or self._only_phrases():
@@ -173,37 +173,51 @@ class _Reading:
                 return
 
     def _tear_down(self, at: int) -> None:
-        """Take a room and those within it away; marks that were left open in a table open again behind it."""
-        left = [room for room in self._rooms[at:] if room.wall not in _FORGETFUL]
-        del self._rooms[at:]
-        around = self._rooms[-1]
-        for room in left:
-            for name, count in room.marks.items():
-                around.marks[name] = around.marks.get(name, 0) + count
-                around.inside += count * self._weight(name)
+        """Take a wall away, and no other; what is open in its room stays open in the one around."""
+        around, room = self._rooms[at - 1], self._rooms.pop(at)
+        wall = room.outside - around.outside - around.inside
+        around.inside += room.inside
+        # Only what is in reach moves, behind something that no phrase is reached through; the smaller table moves.
+        far = len(room.stack) > _LOOK_BACK
+        around.stack += [b"html", *room.stack[-_LOOK_BACK:]] if far else room.stack
+        around.names = _joined(around.names, room.names)
+        around.marks = _joined(around.marks, room.marks)
+        for inner in self._rooms[at:]:
+            inner.outside -= wall
 
     def _only_phrases(self) -> bool:
         stack = self._rooms[-1].stack
         return len(stack) < _LOOK_BACK and _SPECIAL.isdisjoint(stack)
 
-    def _last(self, name: bytes) -> int:
+    def _last(self, name: bytes) -> int | None:
         stack = self._rooms[-1].stack
-        return next(at for at in range(len(stack) - 1, -1, -1) if stack[at] == name)
+        return next((at for at in range(len(stack) - 1, self._least(), -1) if stack[at] == name), None)
 
     def _innermost(self, name: bytes) -> int | None:
         """Where an element is open with nothing but a few phrases inside of it."""
         stack = self._rooms[-1].stack
-        for at in range(len(stack) - 1, max(-1, len(stack) - _LOOK_BACK), -1):
+        for at in range(len(stack) - 1, self._least(), -1):
             if stack[at] == name:
                 return at
             if stack[at] in _SPECIAL:
                 return None
         return None
 
-    def _cut(self, at: int) -> None:
-        """Take an element and all that was opened after it off the stack."""
+    def _least(self) -> int:
+        return max(-1, len(self._rooms[-1].stack) - _LOOK_BACK)
+
+    def _take(self, name: bytes, at: int | None) -> None:
+        """Count an element no more, and take it off the stack where it is still in reach."""
         room = self._rooms[-1]
-        for name in room.stack[at:]:
-            room.names[name] -= 1
-            room.inside -= self._weight(name)
-        del room.stack[at:]
+        room.names[name] -= 1
+        room.inside -= self._weight(name)
+        if at is not None:
+            del room.stack[at]
+
+
+def _joined(some: dict[bytes, int], others: dict[bytes, int]) -> dict[bytes, int]:
+    """The sums by name, in the larger of the two."""
+    small, large = sorted((some, others), key=len)
+    for name, count in small.items():
+        large[name] = large.get(name, 0) + count
+    return large
