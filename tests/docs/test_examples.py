@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from claude_home import Transcript
 from doc_fences import ROOT, Fence, all_fences, fences, masked
-from doc_ground import environment
+from doc_ground import Tutorial, environment
 from doc_ways import HEADS, SKILL, way
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
@@ -124,33 +124,19 @@ def test_the_skills_batch_runs_in_a_small_project(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_tutorial_works_word_for_word(clone: Path, tmp_path: Path) -> None:
-    """Its commands in one shell, with the clone for the address; each shown output against what really came."""
-    blocks = fences(DOCS / "tutorial.md")
-    commands = [
-        block.text.replace("https://github.com/fourfold/fourfold", str(clone))
-        for block in blocks
-        if block.language == "sh"
-    ]
-    script = "\n".join(["set -e", "exec 2>&1", *(f"{text}echo '=== end {n}'" for n, text in enumerate(commands))])
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env=environment(tmp_path, PIP_NO_COMPILE="1"),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    outputs = re.split(r"=== end \d+\n", done.stdout)
+def test_the_tutorial_works_word_for_word(tutorial: Tutorial | None) -> None:
+    """Its commands in one shell, with a clone for the address; each shown output against what really came."""
+    assert tutorial is not None
+    code, output = tutorial.ended()
+    assert code == 0, output[-4000:]
+    outputs = re.split(r"=== end \d+\n", output)
     shown = -1
-    for block in blocks:
+    for block in tutorial.blocks:
         if block.language == "sh":
             shown += 1
         else:
             assert_shown(block.text, outputs[shown])
-    assert {block.language for block in blocks} == {"sh", "text"}
+    assert {block.language for block in tutorial.blocks} == {"sh", "text"}
 
 
 def assert_shown(expected: str, output: str) -> None:
