@@ -17,7 +17,7 @@ class Entries:
 
     def __init__(self, names: Collection[str]) -> None:
         self.names = names
-        self.joined = f"/{'/'.join(names)}/"
+        self.joined = "/".join(["", *names, ""]) if names else ""
 
 
 @dataclass(frozen=True, slots=True)
