@@ -15,11 +15,11 @@ def levels_table(
 
     known: the plan's whole description. usd: what each task has cost, where that is known.
     """
-    mathver = known.get("mathver")
-    if not isinstance(mathver, dict):
+    mathver: Mapping[str, Json] | None = known.get("mathver")
+    if mathver is None:
         return None
-    predicted = known["predicted"]
-    whole = {
+    predicted: Mapping[str, Json] = known["predicted"]
+    whole: dict[str, Json] = {
         "level": "L0:Zero",
         "state": mathver["state"],
         "predicted_min": predicted["makespan_min"],
@@ -28,7 +28,7 @@ def levels_table(
     }
     ids = plan.graph.ids
     names = {plan.level_of(k): [ids[v] for v in plan.tasks_under(k)] for k in range(len(plan.orchestrators))}
-    rows = [whole, *mathver["levels"]]
+    rows: list[Mapping[str, Json]] = [whole, *mathver["levels"]]
     columns = ("Level", "State", "Predicted", "Took", "One by one", *(("Cost",) if usd is not None else ()))
     made = [Row((*_cells(row), *_cost(row, names, usd, ids)), state=_colour(row)) for row in rows[:most]]
     return Table("Levels", columns, tuple(made), frozenset(range(2, 6)), max(0, len(rows) - most), in_text=True)
