@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import event
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
@@ -66,7 +68,7 @@ class Store:
         """url: `sqlite:///FILE` or `postgresql://…`. patience_s: how long the database may be gone."""
         self.url = url
         self.engine = _engine(url)
-        self.bell = Bell("" if url.startswith("sqlite") else url.replace(_DRIVER, "postgresql", 1), _POSTGRES)
+        self.bell = Bell("" if url.startswith("sqlite") else _plain(url), _POSTGRES)
         self.closing = threading.Event()
         self._patience_s = patience_s
 
@@ -111,14 +113,25 @@ def url_of(named: str, file: Path) -> str:
     """The database's address: what the settings name, else a file.
 
     Raises:
-        Unsupported: neither SQLite nor PostgreSQL.
+        Unsupported: neither SQLite nor PostgreSQL, or not as an address is written.
     """
     if not named:
         return f"sqlite:///{file}"
     for prefix in ("postgresql://", "postgres://", "postgresql+psycopg://"):
         if named.startswith(prefix):
-            return f"{_DRIVER}://{named.removeprefix(prefix)}"
+            url = f"{_DRIVER}://{named.removeprefix(prefix)}"
+            try:
+                sa.make_url(url)
+                make_conninfo(_plain(url))
+            except (ValueError, sa.exc.ArgumentError, ProgrammingError) as exc:
+                raise Unsupported(f"fleet.database: no address of PostgreSQL: {_first_line(exc)}") from exc
+            return url
     raise Unsupported("fleet.database: expected postgresql://USER@HOST:PORT/NAME, or nothing for a file of ours")
+
+
+def _plain(url: str) -> str:
+    """The address as PostgreSQL's own library takes it."""
+    return url.replace(_DRIVER, "postgresql", 1)
 
 
 def _engine(url: str) -> sa.Engine:
