@@ -4,6 +4,8 @@ python bench/fleet.py makespan                      40 tasks of 1 to 2 s, one in
 python bench/fleet.py overhead                      a chain of short tasks: nothing hides what lies between them
 python bench/fleet.py kill worker|deployer|postgres [N]     N random moments (20)
 python bench/fleet.py cut                           two hosts in network namespaces, link cut for 60 s (needs root)
+
+What the extra costs who does not use it: bench/extra.py.
 """
 
 import json
