@@ -47,6 +47,7 @@ async def test_what_tasks_write_comes_back_as_merged_commits(lab: Lab) -> None:
 
 
 async def test_an_attempt_that_fails_leaves_nothing_behind(lab: Lab) -> None:
+    lab.git("config", "status.showUntrackedFiles", "no")  # which must not hide that the second one made a file
     ended = await lab.carry_out([_writes(lab, "a", "a.md", "text", failures=1)])
     assert ended.all_ok
     assert lab.noted("begin") == [("a", "1"), ("a", "2")]

@@ -107,7 +107,8 @@ class Repository:
 
     async def is_just(self, commit: str) -> bool:
         """Whether the work tree is this commit and nothing else; asked of git once."""
-        rows = await self.names("status", "--porcelain=v2", "--branch", "-z")
+        # Said in full: a user's status.showUntrackedFiles=no would hide what an agent has made.
+        rows = await self.names("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "-z")
         return [row for row in rows if not row.startswith("# ") or row.startswith("# branch.oid ")] == [
             f"# branch.oid {commit}"
         ]
