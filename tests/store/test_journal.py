@@ -227,9 +227,10 @@ async def test_files_of_runs_are_left_alone_where_the_store_has_a_fault(tmp_path
 
 async def test_whoever_asks_for_a_run_of_a_store_that_was_given_up_hears_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    runs = Runs(Database(tmp_path / "file" / "s.sqlite", 0.05))
+    database = Database(tmp_path / "file" / "s.sqlite", 0.05)
     with pytest.raises(NotFound, match="kept in memory only"):
-        await runs.get("r-none")
+        await Runs(database).get("r-none")
+    await database.aclose()
 
 
 async def test_whoever_waited_in_vain_waits_less_until_the_store_is_free(tmp_path: Path) -> None:
