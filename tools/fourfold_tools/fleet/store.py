@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import event
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 
 from fourfold_tools.errors import Contention, Unsupported
 from fourfold_tools.fleet.bell import Bell
@@ -123,7 +123,7 @@ def url_of(named: str, file: Path) -> str:
             try:
                 sa.make_url(url)
                 make_conninfo(_plain(url))
-            except (ValueError, sa.exc.ArgumentError, ProgrammingError) as exc:
+            except (ValueError, ArgumentError, ProgrammingError) as exc:
                 raise Unsupported(f"fleet.database: no address of PostgreSQL: {_first_line(exc)}") from exc
             return url
     raise Unsupported("fleet.database: expected postgresql://USER@HOST:PORT/NAME, or nothing for a file of ours")
