@@ -56,7 +56,8 @@ def test_a_server_on_every_address_has_only_the_names_of_loopback_and_those_it_i
 def test_a_port_that_is_taken_is_told_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(BadAddress, match=rf"^cannot listen on 127\.0\.0\.1:{port}: Address already in use$"):
+        said = rf"^cannot listen on 127\.0\.0\.1:{port}: Address already in use; say another HOST:PORT$"
+        with pytest.raises(BadAddress, match=said):
             listen(Address("127.0.0.1", port), 8)
 
 
