@@ -63,7 +63,7 @@ def check_problems(results: list[StepResult], line: str) -> None:
 def check_nothing_is_lost(results: list[StepResult], answer: Answer) -> None:
     """Each body stands whole under its header, or lies whole in a file that the answer names."""
     text = answer.blocks[0]
-    files = {cut.path: cut.body for cut in answer.cuts}
+    files = {cut.path: None if cut.body is None else "".join(cut.body) for cut in answer.cuts}
     written = [cut for cut in answer.cuts if cut.body is not None]
     assert len({cut.path for cut in written}) == len(written), "two cuts in one file"
     folded = next((body for body in files.values() if body and body.startswith("── ")), None)

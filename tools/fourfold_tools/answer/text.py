@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fourfold_tools.answer.body import Body
@@ -22,12 +22,24 @@ _STATES = ("ok", "failed", "timed_out", "cancelled", "unknown", "skipped", "not_
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """All sections of a folded answer, each made when it is wanted: ten thousand at once would be megabytes."""
+
+    results: tuple[StepResult, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        for i, result in enumerate(self.results):
+            between = "\n" if i else ""
+            yield f"{between}{header(result)}\n{body_of(result).whole()}"
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """A body that did not fit, and where the rest is: a file to write with `body`, or one that holds it already."""
 
     id: str
     path: str
-    body: str | None
+    body: str | Whole | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +179,7 @@ def _sections(report: RunReport, budget: int, spill: Callable[[str], str]) -> _S
         cuts += [rest] if rest and (text or not folded) else []
     if folded:
         rows.append(_folded_line(report, len(shown), spill))
-        whole = "\n".join(f"{header(r)}\n{body_of(r).whole()}" for r in report.results)
-        cuts.append(Cut(WHOLE, spill(WHOLE), whole))
+        cuts.append(Cut(WHOLE, spill(WHOLE), Whole(report.results)))
     elif unseen:
         rows.append(f"… {unseen:,} outputs did not fit; each is in {spill('ID')}")
     cut_away = max(0, sum(s.cost for s in shown) - given)
