@@ -1,8 +1,10 @@
 """`fourfold worker`: this machine's agents for the deployments of a shared database."""
 
+import os
 import shlex
 import signal
 import sys
+import threading
 
 import anyio
 
@@ -32,4 +34,21 @@ async def run_worker(command: str | None) -> int:
                 print(f"fourfold: {told}", file=sys.stderr, flush=True)
                 async for _ in signals:
                     break
+                _leave_within(settings.dead_s)
     return 0
+
+
+def _leave_within(seconds: float) -> None:
+    """End this process, and with it its agents, where it is still there by then.
+
+    A database that takes what is said and answers nothing would hold it for ever; after so long the others have taken
+    its work over.
+    """
+
+    def give_up() -> None:
+        print("fourfold: the database does not answer; left without a word to it", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()

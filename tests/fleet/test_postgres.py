@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -111,6 +112,18 @@ def test_a_worker_that_is_cut_off_ends_its_agents_before_another_begins_them(lab
     assert (first[0], second[0], last[0]) == ("begin", "begin", "end")
     assert gone < float(second[5])
     assert [(run["run"], run["why"]) for run in json.loads(out)["fleet"]["begun_again"]] == [(1, "lost")]
+
+
+def test_a_worker_that_is_cut_off_leaves_all_the_same(lab: Lab, server: Postgres) -> None:
+    quick = {"BEAT_S": "0.2", "LOOK_S": "0.1", "FENCE_S": "1.0", "GRACE_S": "0.3", "DEAD_S": "2.5"}
+    env = {f"FOURFOLD_FLEET__{name}": value for name, value in quick.items()}
+    with link_to(server.port) as link:
+        cut = {**env, "FOURFOLD_FLEET__DATABASE": server.url.replace(str(server.port), str(link.port))}
+        with workers(lab, 1, **cut) as [worker]:
+            link.cut()
+            worker.send_signal(signal.SIGTERM)
+            _, err = worker.communicate(timeout=60)
+    assert (worker.returncode, "left without a word to it" in err) == (1, True), err
 
 
 def test_kill_9_of_any_process_loses_nothing_and_repeats_nothing_that_may_not_be(lab: Lab, server: Postgres) -> None:
